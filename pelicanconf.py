@@ -1,0 +1,60 @@
+"""Pelican's settings for the development site; publishconf.py overrides what production changes."""
+
+import os
+import tomllib
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+
+from plugins import form_json, statement, stylesheet, table_alignment
+
+ROOT = Path(__file__).parent
+SAST = timezone(timedelta(hours=2), "SAST")  # South Africa keeps one time all year
+
+ORGANISATION = tomllib.loads((ROOT / "content/organisation.toml").read_text("utf-8"))
+SITE_DATE = date.fromisoformat(os.environ.get("SITE_DATE") or datetime.now(SAST).date().isoformat())
+LIVE_RELOAD = True
+
+SITENAME = ORGANISATION["name"]
+SITEURL = ""
+TIMEZONE = "Africa/Johannesburg"
+DEFAULT_LANG = "en"
+DEFAULT_DATE_FORMAT = "%-d %B %Y"
+LOCALE = ("C.UTF-8",)
+
+PATH = "content"
+OUTPUT_PATH = "preview"
+THEME = "theme"
+THEME_STATIC_DIR = "theme"
+PLUGINS = [stylesheet, statement, form_json, table_alignment]
+
+# A page's address is its place in content/: pages/products/imqs-water.md is /products/imqs-water/.
+PATH_METADATA = r"(?:pages|news)/(?P<slug>.+?)(?:/index)?\.md"
+PAGE_PATHS = ["pages", "privacy"]
+PAGE_URL = "{slug}/"
+PAGE_SAVE_AS = "{slug}/index.html"
+ARTICLE_PATHS = ["news"]
+ARTICLE_URL = "news-articles/{slug}/"
+ARTICLE_SAVE_AS = "news-articles/{slug}/index.html"
+STATIC_PATHS = ["images"]
+USE_FOLDER_AS_CATEGORY = False
+DEFAULT_CATEGORY = "news"
+
+# Every page is a file in content/, the list of news included: Pelican makes none by itself.
+DIRECT_TEMPLATES: list[str] = []
+ARCHIVES_SAVE_AS = AUTHOR_SAVE_AS = AUTHORS_SAVE_AS = ""
+CATEGORY_SAVE_AS = CATEGORIES_SAVE_AS = TAG_SAVE_AS = TAGS_SAVE_AS = ""
+FEED_ALL_ATOM = CATEGORY_FEED_ATOM = TRANSLATION_FEED_ATOM = None
+AUTHOR_FEED_ATOM = AUTHOR_FEED_RSS = None
+
+MARKDOWN = {
+    "extensions": [
+        "markdown.extensions.abbr",
+        "markdown.extensions.attr_list",
+        "markdown.extensions.def_list",
+        "markdown.extensions.meta",
+        "markdown.extensions.smarty",
+        "markdown.extensions.tables",
+        "markdown.extensions.toc",
+    ],
+    "output_format": "html5",
+}

@@ -1,0 +1,1 @@
+"""What Pelican lacks, one small module per capability."""
