@@ -1,0 +1,40 @@
+"""The form backend: e-mails what people type into the website's forms to staff, and keeps nothing."""
+
+import logging.config
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from form_backend import answers, log, sandbox, views
+from form_backend.delivered import Delivered
+from form_backend.limits import Limits
+from form_backend.settings import Settings
+from form_backend.token import References
+
+MOST_BYTES = 256 * 1024  # 5,000 characters of any script fit, percent-encoded
+
+
+def create_app() -> Flask:
+    """Return the app that the environment describes; ends with a SettingsError where it is wrong."""
+    logging.config.dictConfig(log.config(quote_libraries=False))
+    settings = Settings.from_environ()
+    sandbox.enter(settings)  # before anything that could start a thread
+
+    app = Flask(__name__, static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=MOST_BYTES, MAX_FORM_MEMORY_SIZE=MOST_BYTES)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    hops = settings.trusted_proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's way
+
+    answers.start_clock(app)
+    desk = views.Desk(
+        settings,
+        views.open_site(settings),
+        Limits(app, settings),
+        Delivered(),
+        References(settings.secret_key),
+    )
+    views.register(app, desk)
+    answers.register(app, desk)
+    log.event("started")
+    return app

@@ -1,0 +1,76 @@
+"""Sockets that keep one deadline over name look-up, connect, TLS and every read and write, slow drips included."""
+
+import socket
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import Any
+
+# The name service has no time limit of its own, so it is asked in a thread that can be left behind.
+RESOLVER = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolver")
+
+
+def remaining(expires: float) -> float:
+    """Return the seconds left until this moment (of the monotonic clock), or raise TimeoutError."""
+    if (seconds := expires - monotonic()) <= 0:
+        raise TimeoutError
+    return seconds
+
+
+class Timed(socket.socket):
+    """Before each wait, set the time-out to what is left."""
+
+    expires: float
+
+    def recv_into(self, *args: Any) -> int:
+        """Receive, until the deadline."""
+        self.settimeout(remaining(self.expires))
+        return super().recv_into(*args)
+
+    def send(self, *args: Any) -> int:
+        """Send some, until the deadline."""
+        self.settimeout(remaining(self.expires))
+        return super().send(*args)
+
+    def sendall(self, *args: Any) -> None:
+        """Send all, until the deadline."""
+        self.settimeout(remaining(self.expires))
+        return super().sendall(*args)
+
+
+class TimedTLS(Timed, ssl.SSLSocket):
+    """The same under TLS."""
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Return the context for all connections: certificate and name are checked; raises OSError for a bad file."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.sslsocket_class = TimedTLS
+    return context
+
+
+def connect(host: str, port: int, expires: float) -> Timed:
+    """Return a connected TCP socket with this deadline; raises OSError, TimeoutError among them."""
+    look_up = RESOLVER.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    failure = OSError("no address")
+    for family, kind, protocol, _name, address in look_up.result(remaining(expires)):
+        connection = Timed(family, kind, protocol)
+        connection.expires = expires
+        try:
+            connection.settimeout(remaining(expires))
+            connection.connect(address)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise failure
+
+
+def secure(connection: Timed, context: ssl.SSLContext, host: str) -> Timed:
+    """Return the connection under TLS, the other side's certificate checked; raises OSError, ssl.SSLError among them."""
+    connection.settimeout(remaining(connection.expires))
+    secured = context.wrap_socket(connection, server_hostname=host)
+    secured.expires = connection.expires
+    return secured

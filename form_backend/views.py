@@ -1,0 +1,164 @@
+"""The routes: show a form, check it, deliver it, redirect; else show it again with every word in it."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from flask import Flask, Response, abort, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask.views import MethodView, View
+from markupsafe import Markup
+
+from form_backend import relay
+from form_backend.delivered import Delivered
+from form_backend.forms import EnquiryForm, SiteForm
+from form_backend.frames import Site
+from form_backend.limits import Limits
+from form_backend.messages import compose, plain_words
+from form_backend.relay import Delivery, Outcome
+from form_backend.settings import Settings, SettingsError
+from form_backend.token import References, Tokens, digest, reference
+
+FORMS: dict[str, type[SiteForm]] = {form.name_of_form: form for form in (EnquiryForm,)}
+URLENCODED = "application/x-www-form-urlencoded"
+RETRY_AFTER = 30  # seconds, after the relays failed
+MOST_IN_MAILTO = 1800  # encoded characters; mail programs cut longer addresses off
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the views share."""
+
+    settings: Settings
+    site: Site
+    limits: Limits
+    delivered: Delivered
+    references: References
+
+
+def open_site(settings: Settings) -> Site:
+    """Read what the forms need of the built site; one that does not fit the settings is a SettingsError."""
+    site = Site(settings.site_dir, [folder for form in FORMS for folder in (form, f"{form}/sent")])
+    if site.facts.requests_email.casefold() not in map(str.casefold, settings.requests_to):
+        raise SettingsError(
+            "FLASK_REQUESTS_TO",
+            f"must include {site.facts.requests_email}, the address that the privacy statement names.",
+        )
+    return site
+
+
+class FormPage(MethodView):
+    """One form: shown, checked, delivered."""
+
+    init_every_request = False
+
+    def __init__(self, form_class: type[SiteForm], desk: Desk) -> None:
+        """Serve this form in the site's frame of the same name."""
+        self.form_class, self.desk = form_class, desk
+
+    def get(self) -> Response:
+        """Show the form, empty or with a topic's text in it."""
+        return self.show(self.form(), 200)
+
+    def post(self) -> ResponseReturnValue:
+        """Deliver what was typed and redirect, or show the form again and say why."""
+        form = self.form()
+        if not _from_our_own_page():
+            return self.show(form, 403, "cross-site")
+        if not form.validate():
+            return self.show(form, 422, form.problem)
+        words = digest(self.desk.settings.secret_key, form.name_of_form, form.words)
+        g.reference = reference(words)
+        if words not in self.desk.delivered:
+            self.desk.limits.check_person()
+        delivery = self.desk.delivered.once(words, lambda: self._deliver(form, words))
+        if delivery.outcome is not Outcome.DELIVERED:
+            return self.show(form, 503, delivery.outcome, RETRY_AFTER)
+        g.outcome = delivery.outcome
+        signed = self.desk.references.sign(g.reference)
+        return redirect(url_for(f"{form.name_of_form}_sent", ref=signed), 303)
+
+    def _deliver(self, form: SiteForm, words: bytes) -> Delivery:
+        settings = self.desk.settings
+        recipients: tuple[str, ...] = getattr(settings, form.recipients)
+        message = compose(form, words, recipients, self.desk.site.facts, settings)
+        delivery = relay.deliver(message, recipients, settings)
+        if delivery.outcome is Outcome.DELIVERED:
+            self.desk.limits.count_delivered()
+        return delivery
+
+    def form(self) -> SiteForm:
+        """Return the form as posted, or as it is first shown."""
+        facts, posted = self.desk.site.facts, request.method == "POST"
+        if posted and request.mimetype != URLENCODED:
+            abort(415, "A form can be sent only the way that a web page sends it, without files.")
+        tokens = Tokens(
+            self.desk.settings.secret_key,
+            self.desk.settings.token_min_age,
+            facts.statement,
+            frozenset(facts.statement_sha256),
+            answers_post=posted,
+        )
+        topic = facts.topics.get(request.args.get("about", ""), "")
+        formdata = request.form if posted else None
+        return self.form_class(facts, tokens, formdata=formdata, data={self.form_class.free_text: topic})
+
+    def show(
+        self, form: SiteForm, status: int, problem: str | None = None, retry_after: int | None = None
+    ) -> Response:
+        """Answer with the form in its frame, and above it what has to be known or done."""
+        g.outcome = problem or ("shown" if status == 200 else "wrong")
+        frame = self.desk.site.page(form.name_of_form)
+        content = render_template(
+            "form/form.html",
+            form=form,
+            facts=self.desk.site.facts,
+            problem=problem,
+            minutes=-(-(retry_after or 0) // 60),
+            mailto=self._mailto(form),
+            reference=g.get("reference"),
+            note=Markup(frame.note),  # noqa: S704 - built by Pelican from our own Markdown
+        )
+        response = Response(frame.fill(content, "" if status == 200 else "Error: "), status)
+        response.retry_after = retry_after
+        return response
+
+    def _mailto(self, form: SiteForm) -> str:
+        organisation, words = self.desk.site.facts.organisation, plain_words(form)
+        subject = " ".join([organisation, form.name_of_form, g.get("reference", "")]).strip()
+        start = f"mailto:{self.desk.site.facts.email}?subject={quote(subject)}&body="
+        if len(start + (body := quote(words.replace("\n", "\r\n"), safe=""))) > MOST_IN_MAILTO:
+            body = quote("(Please copy your text from the form into this e-mail.)")
+        return start + body
+
+
+class ThankYouPage(View):
+    """Where a delivered form leads; without a reference that we signed there is no such page."""
+
+    init_every_request = False
+
+    def __init__(self, name: str, desk: Desk) -> None:
+        """Thank for the form of this name."""
+        self.name, self.desk = name, desk
+
+    def dispatch_request(self) -> str:
+        """Show the reference."""
+        if (quoted := self.desk.references.read(request.args.get("ref", ""))) is None:
+            abort(404)
+        content = render_template("form/sent.html", reference=quoted)
+        return self.desk.site.page(f"{self.name}/sent").fill(content)
+
+
+def register(app: Flask, desk: Desk) -> None:
+    """Add each form's page and its thank-you page, and the address that tells that the process serves."""
+    for name, form_class in FORMS.items():
+        app.add_url_rule(f"/{name}/", view_func=FormPage.as_view(name, form_class, desk))
+        app.add_url_rule(f"/{name}/sent/", view_func=ThankYouPage.as_view(f"{name}_sent", name, desk))
+    app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
+
+
+def _from_our_own_page() -> bool:
+    """Trust the browser's word on where the form stood; where it says nothing, the token decides."""
+    if fetch_site := request.headers.get("Sec-Fetch-Site"):
+        return fetch_site in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is None or origin.partition("://")[2] == request.host
