@@ -1,0 +1,40 @@
+# The commands of this project. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help serve build test check lock
+
+PORT ?= 8000
+PYTEST_ARGS ?=
+RUN := .venv/bin/python -m
+TEMPLATES := theme/templates form_backend/templates devtools/templates
+LOCK := $(RUN) uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	--python-version 3.11 pyproject.toml
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' Makefile | awk '{ printf "%s %-7s", $$1, $$2; $$1 = $$2 = ""; print }'
+
+serve: .venv/serve.installed ## serve the site, the forms and a mail catcher on this machine (PORT=8000)
+	@exec $(RUN) devtools.serve --port $(PORT)
+
+build: .venv/serve.installed ## build the production site into output/ (SITE_DATE=2027-01-31 builds it as of that day)
+	@$(RUN) pelican -s publishconf.py --fatal warnings
+
+test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options on)
+	@devtools/debian-packages.sh chromium strace || echo "The tests that need them are skipped."
+	@$(RUN) pytest -n auto $(PYTEST_ARGS)
+
+check: .venv/dev.installed ## check style, types, templates and dead code
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) djlint --quiet --lint --profile jinja $(TEMPLATES)
+	$(RUN) vulture
+	$(RUN) pip check
+
+lock: .venv/dev.installed ## write the requirements files anew from pyproject.toml
+	$(LOCK) --group dev -o requirements-dev.txt
+	$(LOCK) --group serve -c requirements-dev.txt -o requirements-serve.txt
+	$(LOCK) -c requirements-dev.txt -o requirements.txt
+
+.venv/%.installed: requirements-%.txt
+	@PYTHON="$(PYTHON)" devtools/venv.sh $<
+	@touch $@

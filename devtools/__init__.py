@@ -1,0 +1,1 @@
+"""The developer's tools: `make serve` and its parts; nothing in production imports them."""

@@ -1,0 +1,139 @@
+"""The one address that a browser sees: static pages here, forms and outbox handed on to their own processes.
+
+It stands where the web server stands in production and does what that does: an address that ends in a slash
+is its folder's index.html, the headers of form.json go with every page, a page that is missing is 404.html,
+and while the form backend is down the static frame with its fallback is handed out with status 503.
+
+Only in development it also tells open pages to reload: they include /live-reload.js, which listens to
+/live-reload, a stream of server-sent events that names the last good build.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+from threading import Condition
+from typing import TYPE_CHECKING, Any
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.http_proxy import ProxyMiddleware
+from werkzeug.security import safe_join
+from werkzeug.utils import redirect, send_from_directory
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+PROXY = ProxyMiddleware(NotFound(), {}, timeout=60)  # far longer than the form backend's own deadline
+FORMS = ("/enquiry/", "/your-information/")
+
+# A hidden page lets go of its connection: a browser opens only six to one site, and tabs would use them up.
+LIVE_RELOAD = """\
+"use strict";
+let shown, source;
+function listen() {
+  source = new EventSource("/live-reload");
+  source.onmessage = ({ data }) => {
+    shown ??= data;
+    if (data !== shown) location.reload();
+  };
+}
+document.addEventListener("visibilitychange", () => (document.hidden ? source?.close() : listen()));
+if (!document.hidden) listen();
+"""
+
+
+class Builds:
+    """The last good build, and a way for open pages to wait for the next."""
+
+    def __init__(self) -> None:
+        """Count what is there at the start as the first."""
+        self.changed = Condition()
+        self.announce()
+
+    def announce(self) -> None:
+        """Tell every open page that there is a new build."""
+        with self.changed:
+            self.latest = str(time.time_ns())
+            self.changed.notify_all()
+
+    def events(self) -> Iterator[str]:
+        """Name the last build: at once, when it changes, and every ten seconds to notice a page that left."""
+        told = ""
+        while True:
+            with self.changed:
+                if self.latest == told:
+                    self.changed.wait(timeout=10)
+                told = self.latest
+            yield f"data: {told}\n\n"
+
+
+def create_front(
+    site: Path, forms: str, outbox: str | None = None, builds: Builds | None = None
+) -> WSGIApplication:
+    """Return the front of a built site, for the addresses of the form backend and the outbox behind it."""
+    site = site.resolve()
+
+    @Request.application
+    def front(request: Request) -> Response:
+        path = request.path
+        if path.startswith(FORMS) or path == "/healthz":
+            return handed_on(request, forms) or forms_are_down(site, request)
+        if outbox and path.startswith("/outbox"):
+            return handed_on(request, outbox) or Response("The mail catcher does not answer.", 503)
+        if builds and path == "/live-reload.js":
+            return Response(LIVE_RELOAD, mimetype="text/javascript")
+        if builds and path == "/live-reload":
+            return Response(builds.events(), mimetype="text/event-stream")
+        return static(site, request)
+
+    return front
+
+
+def handed_on(request: Request, target: str) -> Response | None:
+    """Return the answer of the server behind, or None when it gives none."""
+    browser = {  # what the browser itself sent under these names must not count
+        "HTTP_X_FORWARDED_FOR": request.remote_addr,
+        "HTTP_X_FORWARDED_HOST": request.host,
+        "HTTP_X_FORWARDED_PROTO": request.scheme,
+    }
+    options: dict[str, Any] = {"target": target, "host": None, "headers": {}}
+    options |= {"remove_prefix": False, "ssl_context": None}
+    response = Response.from_app(PROXY.proxy_to(options, request.path, ""), request.environ | browser)
+    return None if response.status_code == HTTPStatus.BAD_GATEWAY else response
+
+
+def forms_are_down(site: Path, request: Request) -> Response:
+    """Return the form's static frame, whose fallback says where else to write."""
+    try:
+        return page(site, request, request.path, 503)
+    except NotFound:
+        return page(site, request, "/503.html", 503)
+
+
+def static(site: Path, request: Request) -> Response:
+    """Return the page at the request's address, or the one that says what is wrong."""
+    if request.method not in {"GET", "HEAD"}:
+        response = page(site, request, "/error.html", 405)
+        response.headers["Allow"] = "GET, HEAD"
+        return response
+    folder = safe_join(str(site), request.path.strip("/"))
+    if folder and Path(folder).is_dir() and not request.path.endswith("/"):
+        return redirect(request.full_path.rstrip("?").replace(request.path, f"{request.path}/", 1), 301)
+    try:
+        return page(site, request, request.path)
+    except NotFound:
+        return page(site, request, "/404.html", 404)
+
+
+def page(site: Path, request: Request, path: str, status: int = 200) -> Response:
+    """Return a built file with the headers that every page has."""
+    name = f"{path}index.html" if path.endswith("/") else path
+    response = send_from_directory(site, name.lstrip("/"), request.environ, conditional=False, etag=False)
+    response.status_code = status
+    response.headers.update(json.loads((site / "form.json").read_text("utf-8"))["headers"])
+    response.headers["Cache-Control"] = "no-store"
+    return response

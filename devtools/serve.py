@@ -1,0 +1,215 @@
+"""Serve the website as it is being worked on: `make serve` runs this.
+
+One address, http://127.0.0.1:PORT/, shows the pages, the forms and the outbox. Behind it stand, each a
+process of its own and reachable from this machine alone:
+
+- the front (devtools/front.py), in this process, on PORT;
+- the form backend as in production (gunicorn with deploy/gunicorn.conf.py) on PORT+1;
+- the mail catcher (devtools/mail_catcher.py): SMTP on PORT+2, the outbox's pages on PORT+3;
+- the builder (devtools/builder.py), which builds the site into preview/ after every save.
+
+Ctrl-C ends all of them, and so does whatever else ends this process.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from threading import Thread
+from typing import IO
+
+import landlockpy
+from watchfiles import watch
+
+from devtools.front import Builds, create_front
+from devtools.loopback import HOST, quiet_server, refuse_taken_ports
+
+PREVIEW = Path("preview")
+SETTINGS = Path("pelicanconf.py").resolve()
+SITE_SOURCES = [*(Path(name).resolve() for name in ("content", "theme", "plugins")), SETTINGS]
+FORM_SOURCES = [Path(name).resolve() for name in ("form_backend", "deploy")]
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SECRET = secrets.token_urlsafe(32)  # outlives a restart of the form backend: an open form still sends
+LANDLOCK_WITH_TCP = 4  # came with Linux 6.7
+SETPRIV = shutil.which("setpriv")  # part of every Debian
+PYTHON = [*([SETPRIV, "--pdeathsig", "TERM"] if SETPRIV else []), sys.executable, "-m"]
+
+
+def form_environment(port: int) -> dict[str, str]:
+    """Return the form backend's environment, free of the developer's own settings for Flask and gunicorn."""
+    site = json.loads((PREVIEW / "form.json").read_text("utf-8"))
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FLASK_", "GUNICORN_"))}
+    return inherited | {
+        "BIND": f"{HOST}:{port + 1}",
+        "FLASK_SECRET_KEY": SECRET,
+        "FLASK_MAIL_RELAYS": f"smtp://{HOST}:{port + 2}",
+        "FLASK_MAIL_FROM": "website@example.org",
+        "FLASK_BOUNCES_TO": "bounces@example.org",
+        "FLASK_ENQUIRIES_TO": "sales@example.org",
+        "FLASK_REQUESTS_TO": site["requests_email"],
+        "FLASK_SITE_DIR": str(PREVIEW),
+        "FLASK_TRUSTED_PROXIES": "1",
+        "FLASK_REQUIRE_SANDBOX": "0",
+    }
+
+
+@contextmanager
+def running(
+    *command: str, env: dict[str, str] | None = None, stdout: IO[str] | int = sys.stderr
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a module in a process group of its own, out of Ctrl-C's reach, and end all of it afterwards."""
+    process = subprocess.Popen(
+        [*PYTHON, *command],
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def answers(process: subprocess.Popen[str], port: int, path: str) -> bool:
+    """Wait until a server answers; return whether it does, within 20 seconds and its own life."""
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with closing(HTTPConnection(HOST, port, timeout=2)) as connection:
+                connection.request("GET", path)
+                return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            time.sleep(0.05)
+    return False
+
+
+class FormBackend:
+    """Gunicorn with the form backend, as in production, started again when its code changes."""
+
+    def __init__(self, port: int, processes: ExitStack) -> None:
+        """Prepare to run it beside the site's port, for as long as the other processes."""
+        self.port = port
+        self.life = processes.enter_context(ExitStack())
+        self.serves = False
+
+    def start(self) -> bool:
+        """Start it, in place of the one that runs, and return whether it serves."""
+        self.life.close()
+        command = ["gunicorn", "-c", "deploy/gunicorn.conf.py"]
+        self.process = self.life.enter_context(running(*command, env=form_environment(self.port)))
+        self.serves = answers(self.process, self.port + 1, "/healthz")
+        return self.serves
+
+    def refuse_death(self) -> None:
+        """End everything when it has died of itself."""
+        if self.serves and self.process.poll() is not None:
+            raise SystemExit(f"The form backend ended unexpectedly (exit code {self.process.returncode}).")
+
+
+def built(builder: subprocess.Popen[str]) -> bool:
+    """Have the site built and return whether it was; the builder itself says what is wrong."""
+    with suppress(BrokenPipeError):
+        print(file=builder.stdin, flush=True)
+    answer = builder.stdout.readline() if builder.stdout else ""
+    if not answer:
+        raise SystemExit("The builder ended unexpectedly.")
+    return answer == "built\n"
+
+
+def saves() -> Iterator[set[Path]]:
+    """Yield what was saved, and five times a second an empty set."""
+    while True:
+        for changes in watch(*SITE_SOURCES, *FORM_SOURCES, rust_timeout=200, yield_on_timeout=True):
+            saved = {Path(path) for _, path in changes}
+            yield saved
+            if SETTINGS in saved:  # an editor that replaces a file ends the kernel's watch on it: watch anew
+                break
+
+
+def among(saved: set[Path], sources: list[Path]) -> bool:
+    """Return whether anything saved belongs to these sources."""
+    return any(path.is_relative_to(source) for path in saved for source in sources)
+
+
+def announce(port: int) -> None:
+    """Print where everything is."""
+    print(f"Site    http://{HOST}:{port}/")
+    print(f"Form    http://{HOST}:{port}/enquiry/")
+    print(f"Outbox  http://{HOST}:{port}/outbox/", flush=True)
+    if landlockpy.abi_version() < LANDLOCK_WITH_TCP:
+        print("Without the sandbox: this kernel cannot enforce it (Linux 6.7 and newer can).", flush=True)
+
+
+def serve(port: int, processes: ExitStack) -> None:
+    """Start everything, then follow what is saved until told to end."""
+    command = ["devtools.mail_catcher", f"--smtp-port={port + 2}", f"--http-port={port + 3}"]
+    catcher = processes.enter_context(running(*command))
+    builder = processes.enter_context(running("devtools.builder", stdout=subprocess.PIPE))
+    saved_sets = saves()
+    next(saved_sets)  # from here on no save is missed
+    while not built(builder):
+        next(saved for saved in saved_sets if among(saved, SITE_SOURCES))
+    builds = Builds()
+    front = create_front(PREVIEW, f"http://{HOST}:{port + 1}", f"http://{HOST}:{port + 3}", builds)
+    Thread(target=quiet_server(port, front).serve_forever, daemon=True).start()
+    forms = FormBackend(port, processes)
+    if not forms.start():
+        raise SystemExit("The form backend did not start.")
+    if not answers(catcher, port + 3, "/outbox/"):
+        raise SystemExit("The mail catcher did not start.")
+    announce(port)
+    catcher_runs = True
+    for saved in saved_sets:
+        if among(saved, SITE_SOURCES) and built(builder):
+            builds.announce()
+        if among(saved, FORM_SOURCES) and not forms.start():
+            print("The form backend did not start: correct it and save.", file=sys.stderr)
+        forms.refuse_death()
+        if catcher_runs and catcher.poll() is not None:
+            catcher_runs = False
+            print("The mail catcher ended. Start it again:", ".venv/bin/python -m", *command, file=sys.stderr)
+
+
+def end(*_: object) -> None:
+    """End in good order, and only once."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="python -m devtools.serve", description="Serve the website locally."
+    )
+    parser.add_argument("--port", type=int, default=8000, help="the first of four ports (default 8000)")
+    port = parser.parse_args().port
+    cure = f"end what uses it, or take others with `make serve PORT={port + 100}`"
+    refuse_taken_ports(range(port, port + 4), cure)
+    for number in SIGNALS:
+        signal.signal(number, end)
+    shutil.rmtree(PREVIEW, ignore_errors=True)
+    PREVIEW.mkdir()
+    with suppress(KeyboardInterrupt), ExitStack() as processes:
+        serve(port, processes)
+
+
+if __name__ == "__main__":
+    main()

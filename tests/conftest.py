@@ -1,0 +1,116 @@
+"""Fixtures: the site built once, the form backend as in production, a relay on loopback, a browser."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.stack import Backend, Mailbox, Serve, build, gunicorn, needs_debian_package, smtp_server, website
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let CI insist that every test runs."""
+    parser.addoption("--fail-on-skip", action="store_true", help="a skipped test fails the run")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run where a test was skipped and that was not to be."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--fail-on-skip") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the production site, built once for all workers; read it, never write it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    output = shared / "site"
+    with FileLock(shared / "site.lock"):
+        if not output.exists():
+            build(output)
+    return output
+
+
+@pytest.fixture(scope="session")
+def shared_mailbox() -> Iterator[Mailbox]:
+    """Run one relay for all tests of a worker."""
+    with smtp_server() as running:
+        yield running
+
+
+@pytest.fixture
+def mailbox(shared_mailbox: Mailbox) -> Mailbox:
+    """Return a relay that takes every message, empty."""
+    shared_mailbox.received.clear()
+    return shared_mailbox
+
+
+@pytest.fixture(scope="session")
+def shared_backend(
+    site: Path, shared_mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
+    """Run one form backend for all tests of a worker that need no settings of their own."""
+    with gunicorn(site, shared_mailbox.relay, tmp_path_factory.mktemp("backend") / "log") as running:
+        yield running
+
+
+@pytest.fixture
+def backend(shared_backend: Backend, mailbox: Mailbox) -> Backend:  # noqa: ARG001 - its relay, emptied
+    """Return a form backend in front of the relay of `mailbox`."""
+    shared_backend.client.cookies.clear()
+    return shared_backend
+
+
+@pytest.fixture
+def serve(site: Path, tmp_path: Path) -> Iterator[Serve]:
+    """Return a function that runs a form backend for relays, with variables of its own, for one test."""
+    with ExitStack() as stack:
+
+        def start(relays: str, **changed: str) -> Backend:
+            log_file = tmp_path / f"log-{time.monotonic_ns()}"
+            return stack.enter_context(gunicorn(site, relays, log_file, **changed))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Run Debian's Chromium."""
+    needs_debian_package("chromium", CHROMIUM)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def address(site: Path, backend: Backend) -> Iterator[str]:
+    """Return the address of the whole production site, forms included."""
+    with website(site, backend.url) as running:
+        yield running
+
+
+@pytest.fixture
+def open_context(browser: Browser, address: str) -> Iterator[Callable[..., BrowserContext]]:
+    """Return a function that opens a fresh browser context on the site; options are Playwright's."""
+    contexts: list[BrowserContext] = []
+
+    def start(**options: Any) -> BrowserContext:
+        contexts.append(browser.new_context(base_url=address, **options))
+        return contexts[-1]
+
+    yield start
+    for context in contexts:
+        context.close()

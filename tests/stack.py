@@ -1,0 +1,217 @@
+"""The real parts that tests run: the build, the form backend under gunicorn, SMTP servers, the website."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import lxml.html
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from devtools.front import create_front
+from devtools.loopback import HOST, quiet_server
+
+ROOT = Path(__file__).parents[1]
+SECRET = "a secret that only the tests have: 0123456789"  # noqa: S105 - it guards nothing
+ENQUIRY = {
+    "name": "Thandeka O'Brien-Dlamini",
+    "phone": "082 123 4567",
+    "email": "thandeka@example.com",
+    "sector": "Water or sanitation utility",
+    "message": "Which pipes are older than forty years?",
+}
+
+
+def needs_debian_package(package: str, program: str) -> None:
+    """Skip the test, naming the package, where its program is not there."""
+    if not shutil.which(program):
+        pytest.skip(f"needs the Debian package {package}")
+
+
+def build(output: Path, **environment: str) -> None:
+    """Build the production site of this checkout into a folder, warnings fatal."""
+    command = [sys.executable, "-m", "pelican", "-s", "publishconf.py", "-o", str(output)]
+    subprocess.run(
+        [*command, "--fatal", "warnings"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        env=os.environ | environment,
+    )
+
+
+@dataclass
+class Received:
+    """One message as a real SMTP server took it."""
+
+    sender: str
+    recipients: list[str]
+    options: list[str]
+    source: bytes
+
+    @property
+    def message(self) -> EmailMessage:
+        """Return it parsed."""
+        return message_from_bytes(self.source, policy=policy.default)
+
+    @property
+    def text(self) -> str:
+        """Return the text that staff read."""
+        body = self.message.get_body(("plain",))
+        assert body is not None
+        return str(body.get_content())
+
+
+@dataclass
+class Mailbox:
+    """What arrived, and the address of the relay that took it."""
+
+    port: int = 0
+    received: list[Received] = field(default_factory=list)
+
+    @property
+    def relay(self) -> str:
+        """Return the relay as FLASK_MAIL_RELAYS wants it, in clear text."""
+        return f"smtp://{HOST}:{self.port}"
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Keep a message (aiosmtpd calls this by its name) and accept it."""
+        assert envelope.mail_from is not None
+        assert isinstance(envelope.original_content, bytes)
+        self.received.append(
+            Received(envelope.mail_from, envelope.rcpt_tos, envelope.mail_options, envelope.original_content)
+        )
+        return "250 taken"
+
+
+@contextmanager
+def smtp_server(handler: Any = None, port: int = 0, **options: Any) -> Iterator[Mailbox]:
+    """Run a real SMTP server on loopback; `options` are aiosmtpd's, such as `tls_context`."""
+    mailbox = handler or Mailbox()
+    controller = Controller(mailbox, hostname=HOST, port=port or free_port(), **options)
+    controller.start()
+    mailbox.port = controller.port
+    try:
+        yield mailbox
+    finally:
+        controller.stop()
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.create_server((HOST, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Backend:
+    """The form backend under gunicorn, as in production."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log_file: Path
+    client: httpx.Client
+
+    def form(self, path: str = "/enquiry/") -> httpx.Response:
+        """Fetch a form's page."""
+        return self.client.get(path)
+
+    def post(
+        self, words: dict[str, str], path: str = "/enquiry/", shown: httpx.Response | None = None
+    ) -> httpx.Response:
+        """Send a form with the token of a page that showed it; a fresh page, unless one is given."""
+        posted = {"token": token(shown or self.form(path))} | words
+        return self.client.post(path, data=posted, headers={"Sec-Fetch-Site": "same-origin"})
+
+    def enquire(self, **changed: str) -> httpx.Response:
+        """Send a good enquiry, with some words of it changed."""
+        return self.post(ENQUIRY | changed)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """Return the log's lines, each of them JSON."""
+        return [json.loads(line) for line in self.log_file.read_text("utf-8").splitlines()]
+
+
+def token(page: httpx.Response) -> str:
+    """Return the token in a form that was shown."""
+    return str(lxml.html.fromstring(page.text).xpath("string(//input[@name='token']/@value)"))
+
+
+def environment(site: Path, relays: str, **changed: str) -> dict[str, str]:
+    """Return the form backend's environment for tests: no minimum age, limits out of the way."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
+    return (
+        inherited
+        | {
+            "FLASK_SECRET_KEY": SECRET,
+            "FLASK_MAIL_RELAYS": relays,
+            "FLASK_MAIL_FROM": "website@example.org",
+            "FLASK_BOUNCES_TO": "bounces@example.org",
+            "FLASK_ENQUIRIES_TO": "sales@example.org",
+            "FLASK_REQUESTS_TO": json.loads((site / "form.json").read_text("utf-8"))["requests_email"],
+            "FLASK_SITE_DIR": str(site),
+            "FLASK_TOKEN_MIN_AGE": "0",
+            "FLASK_PERSON_LIMIT": "100000 per hour",
+            "FLASK_POST_LIMIT": "100000 per hour",
+            "FLASK_SITE_LIMIT": "100000 per minute",
+        }
+        | changed
+    )
+
+
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"]
+Serve = Callable[..., Backend]
+
+
+@contextmanager
+def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterator[Backend]:
+    """Run the form backend; the listening socket is ours, so that no request can come too early."""
+    with socket.create_server((HOST, 0), backlog=512) as listener, log_file.open("wb") as log:
+        process = subprocess.Popen(
+            GUNICORN,
+            cwd=ROOT,
+            env=environment(site, relays, BIND=f"fd://{listener.fileno()}", **changed),
+            pass_fds=[listener.fileno()],
+            stderr=log,
+        )
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        try:
+            with httpx.Client(base_url=url, timeout=60) as client:
+                yield Backend(url, process, log_file, client)
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@contextmanager
+def website(site: Path, forms: str) -> Iterator[str]:
+    """Serve the whole site, pages and forms, at one address, as the web server does in production."""
+    server = quiet_server(0, create_front(site, forms))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://{HOST}:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def reference_in(page: httpx.Response) -> str:
+    """Return the reference that a page shows."""
+    found = re.search(r"[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}", page.text)
+    assert found, "the page shows no reference"
+    return found[0]
