@@ -3,6 +3,8 @@
 The token is a signed time and the statement version shown with the form: no session, and so no cookie.
 """
 
+from __future__ import annotations
+
 import hmac
 import json
 from base64 import b32encode

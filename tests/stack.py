@@ -42,9 +42,11 @@ def needs_debian_package(package: str, program: str) -> None:
         pytest.skip(f"needs the Debian package {package}")
 
 
-def build(output: Path, **environment: str) -> None:
-    """Build the production site of this checkout into a folder, warnings fatal."""
-    command = [sys.executable, "-m", "pelican", "-s", "publishconf.py", "-o", str(output)]
+def build(
+    output: Path, content: Path = ROOT / "content", settings: str = "publishconf.py", **environment: str
+) -> None:
+    """Build a site into a folder, by default the production one of this checkout, warnings fatal."""
+    command = [sys.executable, "-m", "pelican", str(content), "-s", settings, "-o", str(output)]
     subprocess.run(
         [*command, "--fatal", "warnings"],
         cwd=ROOT,
@@ -178,6 +180,17 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"]
 Serve = Callable[..., Backend]
 
 
+def wait_until_it_serves(client: httpx.Client, process: subprocess.Popen[bytes], log_file: Path) -> None:
+    """Return once the form backend answers; one that ended instead shows why."""
+    while process.poll() is None:
+        try:
+            client.get("/healthz", timeout=1).raise_for_status()
+        except httpx.TimeoutException:
+            continue
+        return
+    pytest.fail(log_file.read_text("utf-8"))
+
+
 @contextmanager
 def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterator[Backend]:
     """Run the form backend; the listening socket is ours, so that no request can come too early."""
@@ -192,6 +205,7 @@ def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterato
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         try:
             with httpx.Client(base_url=url, timeout=60) as client:
+                wait_until_it_serves(client, process, log_file)
                 yield Backend(url, process, log_file, client)
         finally:
             process.terminate()
