@@ -7,7 +7,17 @@ from typing import Any, ClassVar
 import phonenumbers
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, Field, Form, SelectField, StringField, TelField, TextAreaField
+from wtforms import (
+    BooleanField,
+    EmailField,
+    Field,
+    Form,
+    RadioField,
+    SelectField,
+    StringField,
+    TelField,
+    TextAreaField,
+)
 from wtforms.validators import DataRequired, Optional, StopValidation, ValidationError
 
 from form_backend.frames import Facts
@@ -15,6 +25,7 @@ from form_backend.token import SignedToken, Tokens
 
 REGION = "ZA"
 CHOOSE_SECTOR = "Choose the sector or industry that you work in."
+CHOOSE_REQUEST = "Choose whether we should update or delete."
 Validator = Callable[[Form, Field], None]
 
 
@@ -54,10 +65,54 @@ class YesField(BooleanField):
         self.data = valuelist == ["yes"]
 
 
-class SiteForm(FlaskForm):
-    """What the forms share: the token, the bot trap, and how staff are told what was typed."""
+def name_field() -> StringField:
+    """Ask for a name in any script."""
+    return StringField(
+        "Name and surname",
+        [DataRequired("Enter your name and surname."), no_control_characters, at_most(120)],
+        filters=[trimmed],
+        render_kw={"autocomplete": "name"},
+    )
 
-    name_of_form: ClassVar[str]
+
+def phone_field() -> TelField:
+    """Ask for a telephone number, which nobody has to give."""
+    return TelField(
+        "Contact telephone number",
+        [Optional(), no_control_characters, at_most(60)],
+        filters=[trimmed],
+        description="With the country code if it is not South African.",
+        render_kw={"autocomplete": "tel", "inputmode": "tel"},
+    )
+
+
+def email_field(hint: str) -> EmailField:
+    """Ask for the address that we answer to."""
+    return EmailField(
+        "E-mail address",
+        [DataRequired("Enter your e-mail address, so that we can answer."), no_control_characters],
+        filters=[trimmed],
+        description=hint,
+        render_kw={"autocomplete": "email", "inputmode": "email", "spellcheck": "false"},
+    )
+
+
+def text_field(label: str, error: str, hint: str = "") -> TextAreaField:
+    """Ask for free text with line breaks."""
+    return TextAreaField(
+        label,
+        [DataRequired(error), at_most(5000)],
+        filters=[one_kind_of_line_end],
+        description=f"{hint} Up to 5,000 characters.".strip(),
+        render_kw={"rows": 8},
+    )
+
+
+class SiteForm(FlaskForm):
+    """What the forms share: the token, the bot trap, and the checks of a person's details."""
+
+    name_of_form: ClassVar[str]  # its folder on the site, and its templates' name
+    kind: ClassVar[str]  # what is sent, in plain words
     send: ClassVar[str]  # what the button says
     free_text: ClassVar[str]  # the field that a topic is written into
     recipients: ClassVar[str]  # the setting that says who gets it
@@ -80,10 +135,19 @@ class SiteForm(FlaskForm):
         if field.data:
             raise ValidationError("trapped")
 
-    @property
-    def subject(self) -> str:
-        """What the subject of the mail to staff says before the reference; nothing typed freely."""
-        raise NotImplementedError
+    def validate_phone(self, field: Field) -> None:
+        """Accept any possible number, as people write them."""
+        if field.data and international(field.data) is None:
+            raise ValidationError(
+                "Enter a telephone number like 012 345 6789 or +27 12 345 6789, or leave it out."
+            )
+
+    def validate_email(self, field: Field) -> None:
+        """Accept any well-formed address, international ones included."""
+        try:
+            address(field.data)
+        except EmailNotValidError as error:
+            raise ValidationError(f"Enter an e-mail address like name@example.com. {error}") from None
 
     @property
     def asked(self) -> Iterator[Field]:
@@ -111,43 +175,21 @@ class EnquiryForm(SiteForm):
     """What a prospect sends."""
 
     name_of_form = "enquiry"
+    kind = "enquiry"
     send = "Send enquiry"
     free_text = "message"
     recipients = "enquiries_to"
 
-    name = StringField(
-        "Name and surname",
-        [DataRequired("Enter your name and surname."), no_control_characters, at_most(120)],
-        filters=[trimmed],
-        render_kw={"autocomplete": "name"},
-    )
-    phone = TelField(
-        "Contact telephone number",
-        [Optional(), no_control_characters, at_most(60)],
-        filters=[trimmed],
-        description="With the country code if it is not South African.",
-        render_kw={"autocomplete": "tel", "inputmode": "tel"},
-    )
-    email = EmailField(
-        "E-mail address",
-        [DataRequired("Enter your e-mail address, so that we can answer."), no_control_characters],
-        filters=[trimmed],
-        description="We answer to this address.",
-        render_kw={"autocomplete": "email", "inputmode": "email", "spellcheck": "false"},
-    )
+    name = name_field()
+    phone = phone_field()
+    email = email_field("We answer to this address.")
     sector = SelectField(
         "Sector or industry",
         [DataRequired(CHOOSE_SECTOR)],
         validate_choice=False,
         description="It helps us to judge which product fits you best.",
     )
-    message = TextAreaField(
-        "Your message",
-        [DataRequired("Write what you would like to know."), at_most(5000)],
-        filters=[one_kind_of_line_end],
-        description="Up to 5,000 characters.",
-        render_kw={"rows": 8},
-    )
+    message = text_field("Your message", "Write what you would like to know.")
     marketing = YesField(render_kw={"value": "yes"})
 
     def __init__(self, facts: Facts, tokens: Tokens, **kwargs: Any) -> None:
@@ -158,29 +200,50 @@ class EnquiryForm(SiteForm):
             f"I can stop it at any time by writing to {facts.requests_email}."
         )
 
-    @property
-    def subject(self) -> str:
-        """Name the chosen sector."""
-        return f"Enquiry: {self.sector.data}"
-
     def validate_sector(self, field: Field) -> None:
         """Accept only what the list offers."""
         if field.data not in self.facts.sectors:
             raise ValidationError(CHOOSE_SECTOR)
 
-    def validate_phone(self, field: Field) -> None:
-        """Accept any possible number, as people write them."""
-        if field.data and international(field.data) is None:
-            raise ValidationError(
-                "Enter a telephone number like 012 345 6789 or +27 12 345 6789, or leave it out."
-            )
 
-    def validate_email(self, field: Field) -> None:
-        """Accept any well-formed address, international ones included."""
-        try:
-            address(field.data)
-        except EmailNotValidError as error:
-            raise ValidationError(f"Enter an e-mail address like name@example.com. {error}") from None
+class InformationRequestForm(SiteForm):
+    """What a person sends to have their personal information updated or deleted."""
+
+    name_of_form = "your-information"
+    kind = "information request"
+    send = "Send request"
+    free_text = "details"
+    recipients = "requests_to"
+
+    request = RadioField(
+        "What do you ask for?",
+        [DataRequired(CHOOSE_REQUEST)],
+        choices=[
+            ("update", "Update: correct or complete what you hold about me."),
+            ("delete", "Delete: remove what you hold about me, or part of it."),
+        ],
+        validate_choice=False,
+    )
+    name = name_field()
+    email = email_field("The one that we would know you by, if you have written to us before.")
+    phone = phone_field()
+    details = text_field(
+        "What should we update or delete, and why?",
+        "Write what we should update or delete, and why.",
+        "For instance what is wrong, out of date or no longer needed.",
+    )
+    authority = TextAreaField(
+        "If you ask for someone else: for whom, and by what right?",
+        [Optional(), at_most(500)],
+        filters=[one_kind_of_line_end],
+        description="Up to 500 characters.",
+        render_kw={"rows": 3},
+    )
+
+    def validate_request(self, field: Field) -> None:
+        """Accept only what the two buttons offer."""
+        if field.data not in ("update", "delete"):
+            raise ValidationError(CHOOSE_REQUEST)
 
 
 def international(number: str) -> str | None:

@@ -2,15 +2,16 @@
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 
 from flask import render_template
+from icalendar import Alarm, Calendar, Event
 from wtforms import Field, TelField
 
-from form_backend.forms import SiteForm, address, international
+from form_backend.forms import InformationRequestForm, SiteForm, address, international
 from form_backend.frames import Facts
 from form_backend.settings import Settings
 from form_backend.token import SAST, reference
@@ -23,12 +24,13 @@ def compose(
 ) -> EmailMessage:
     """Return the message: our own From, the person in Reply-To, and nothing typed freely in a header."""
     now = datetime.now(UTC)
+    answer_by = (now.astimezone(SAST) + timedelta(days=facts.answer_days)).date()
     ours = Address(f"{facts.organisation} website", addr_spec=settings.mail_from)
     message = EmailMessage()
     message["From"] = ours
     message["To"] = [Address(addr_spec=recipient) for recipient in recipients]
     message["Reply-To"] = _reply_to(form)
-    message["Subject"] = f"[{facts.organisation}] {form.subject} {reference(digest)}"
+    message["Subject"] = f"[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}"
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{digest.hex()}@{ours.domain}>"
     message["Auto-Submitted"] = "auto-generated"
@@ -39,16 +41,45 @@ def compose(
         reference=reference(digest),
         now=now,
         now_here=now.astimezone(SAST),
+        answer_by=answer_by,
         as_read=as_read,
         quoted=quoted,
     )
     message.set_content(body, cte="quoted-printable")
+    if isinstance(form, InformationRequestForm):
+        entry = _calendar_entry(digest, answer_by, facts, now)
+        message.add_attachment(entry, "text", "calendar", filename="answer-by.ics")
     return message
+
+
+def _subject(form: SiteForm, answer_by: date) -> str:
+    if isinstance(form, InformationRequestForm):
+        return f"{form.request.data.capitalize()} request, answer by {answer_by}:"
+    return f"Enquiry: {form.sector.data}"
+
+
+def _calendar_entry(digest: bytes, answer_by: date, facts: Facts, now: datetime) -> bytes:
+    """Return the deadline for the reader's own calendar, with the reference and nothing about the person."""
+    entry = Event()
+    entry.add("uid", f"{digest.hex()}@{facts.organisation.lower()}")
+    entry.add("dtstamp", now)
+    entry.add("dtstart", answer_by)
+    entry.add("summary", f"Answer information request {reference(digest)}")
+    reminder = Alarm()
+    reminder.add("action", "DISPLAY")
+    reminder.add("description", f"Answer information request {reference(digest)} within a week")
+    reminder.add("trigger", timedelta(days=-7))
+    entry.add_component(reminder)
+    calendar = Calendar()
+    calendar.add("prodid", f"-//{facts.organisation}//website//EN")
+    calendar.add("version", "2.0")
+    calendar.add_component(entry)
+    return bytes(calendar.to_ical())
 
 
 def _reply_to(form: SiteForm) -> Address:
     person = address(form.email.data)
-    return Address(addr_spec=person.ascii_email or person.normalized)
+    return Address(username=person.local_part, domain=person.ascii_domain)
 
 
 def plain_words(form: SiteForm) -> str:

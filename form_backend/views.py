@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from form_backend import relay
 from form_backend.delivered import Delivered
-from form_backend.forms import EnquiryForm, SiteForm
+from form_backend.forms import EnquiryForm, InformationRequestForm, SiteForm
 from form_backend.frames import Site
 from form_backend.limits import Limits
 from form_backend.messages import compose, plain_words
@@ -18,7 +18,7 @@ from form_backend.relay import Delivery, Outcome
 from form_backend.settings import Settings, SettingsError
 from form_backend.token import References, Tokens, digest, reference
 
-FORMS: dict[str, type[SiteForm]] = {form.name_of_form: form for form in (EnquiryForm,)}
+FORMS: dict[str, type[SiteForm]] = {form.name_of_form: form for form in (EnquiryForm, InformationRequestForm)}
 URLENCODED = "application/x-www-form-urlencoded"
 RETRY_AFTER = 30  # seconds, after the relays failed
 MOST_IN_MAILTO = 1800  # encoded characters; mail programs cut longer addresses off
@@ -124,7 +124,7 @@ class FormPage(MethodView):
 
     def _mailto(self, form: SiteForm) -> str:
         organisation, words = self.desk.site.facts.organisation, plain_words(form)
-        subject = " ".join([organisation, form.name_of_form, g.get("reference", "")]).strip()
+        subject = " ".join([organisation, form.kind, g.get("reference", "")]).strip()
         start = f"mailto:{self.desk.site.facts.email}?subject={quote(subject)}&body="
         if len(start + (body := quote(words.replace("\n", "\r\n"), safe=""))) > MOST_IN_MAILTO:
             body = quote("(Please copy your text from the form into this e-mail.)")

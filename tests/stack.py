@@ -5,15 +5,16 @@ import os
 import re
 import shutil
 import socket
+import socketserver
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import httpx
@@ -27,6 +28,7 @@ from devtools.loopback import HOST, quiet_server
 
 ROOT = Path(__file__).parents[1]
 SECRET = "a secret that only the tests have: 0123456789"  # noqa: S105 - it guards nothing
+REFERENCE = re.compile(r"[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}")
 ENQUIRY = {
     "name": "Thandeka O'Brien-Dlamini",
     "phone": "082 123 4567",
@@ -56,6 +58,11 @@ def build(
     )
 
 
+def addresses(site: Path) -> dict[str, Path]:
+    """Return every page of the built site by its address."""
+    return {f"/{file.relative_to(site)}".removesuffix("index.html"): file for file in site.rglob("*.html")}
+
+
 @dataclass
 class Received:
     """One message as a real SMTP server took it."""
@@ -72,10 +79,10 @@ class Received:
 
     @property
     def text(self) -> str:
-        """Return the text that staff read."""
+        """Return the text that staff read, with one kind of line end."""
         body = self.message.get_body(("plain",))
         assert body is not None
-        return str(body.get_content())
+        return str(body.get_content()).replace("\r\n", "\n")
 
 
 @dataclass
@@ -111,6 +118,85 @@ def smtp_server(handler: Any = None, port: int = 0, **options: Any) -> Iterator[
         yield mailbox
     finally:
         controller.stop()
+
+
+Step = tuple[bytes | float | None, ...]
+"""What a scripted relay does at one step: send bytes, wait seconds, and at None hang up."""
+ANSWERS: dict[str, Step] = {
+    "banner": (b"220 relay.example.org ready\r\n",),
+    "DATA": (b"354 go on\r\n",),
+    "QUIT": (b"221 goodbye\r\n", None),
+}
+
+
+class ScriptedRelay(socketserver.ThreadingTCPServer):
+    """A relay that follows a script: steps by SMTP command, `banner`, and `taken` after the final dot."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        """Listen on loopback; without a script every step is answered as by a good relay."""
+        super().__init__((HOST, 0), Conversation)
+        self.port: int = self.server_address[1]
+        self.relay = f"smtp://{HOST}:{self.port}"
+        self.over = Event()
+        self.follow()
+
+    def follow(self, **script: Step) -> None:
+        """Forget what was heard, and do this from now on."""
+        self.script = ANSWERS | script
+        self.heard = bytearray()
+        self.taken = 0
+
+
+class Conversation(socketserver.StreamRequestHandler):
+    """One connection to a scripted relay."""
+
+    server: ScriptedRelay
+
+    def handle(self) -> None:
+        """Greet, then answer command after command until one side hangs up."""
+        with suppress(OSError):
+            listening = self.do("banner")
+            while listening and (line := self.line()):
+                listening = self.do(line.partition(b" ")[0].strip().decode("latin-1").upper())
+                if self.reads_message:
+                    while self.line() not in (b".\r\n", b""):
+                        pass
+                    self.server.taken += 1
+                    listening = self.do("taken")
+
+    def line(self) -> bytes:
+        """Hear one line."""
+        line = self.rfile.readline()
+        self.server.heard += line
+        return line
+
+    def do(self, step: str) -> bool:
+        """Do what the script says, and tell whether the line is still up."""
+        did = self.server.script.get(step, (b"250 fine\r\n",))
+        for part in did:
+            if part is None:
+                return False
+            if isinstance(part, bytes):
+                self.wfile.write(part)
+            else:
+                self.server.over.wait(part)
+        self.reads_message = ANSWERS["DATA"][0] in did
+        return True
+
+
+@contextmanager
+def scripted_relay() -> Iterator[ScriptedRelay]:
+    """Run a scripted relay on loopback."""
+    with ScriptedRelay() as relay:
+        Thread(target=relay.serve_forever, args=[0.05], daemon=True).start()
+        try:
+            yield relay
+        finally:
+            relay.over.set()
+            relay.shutdown()
 
 
 def free_port() -> int:
@@ -226,6 +312,6 @@ def website(site: Path, forms: str) -> Iterator[str]:
 
 def reference_in(page: httpx.Response) -> str:
     """Return the reference that a page shows."""
-    found = re.search(r"[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}", page.text)
+    found = REFERENCE.search(page.text)
     assert found, "the page shows no reference"
     return found[0]
