@@ -1,10 +1,10 @@
-"""Sockets that keep one deadline over name look-up, connect, TLS and every read and write, slow drips included."""
+"""Sockets that keep one deadline over name look-up, connect, TLS, every read and write, and slow drips."""
 
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 # The name service has no time limit of its own, so it is asked in a thread that can be left behind.
 RESOLVER = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolver")
@@ -43,7 +43,7 @@ class TimedTLS(Timed, ssl.SSLSocket):
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return the context for all connections: certificate and name are checked; raises OSError for a bad file."""
+    """Return the context for all connections: name and certificate are checked; a bad file raises OSError."""
     context = ssl.create_default_context(cafile=ca_file)
     context.sslsocket_class = TimedTLS
     return context
@@ -69,8 +69,8 @@ def connect(host: str, port: int, expires: float) -> Timed:
 
 
 def secure(connection: Timed, context: ssl.SSLContext, host: str) -> Timed:
-    """Return the connection under TLS, the other side's certificate checked; raises OSError, ssl.SSLError among them."""
+    """Return the connection under TLS, the certificate checked; raises OSError, ssl.SSLError among them."""
     connection.settimeout(remaining(connection.expires))
-    secured = context.wrap_socket(connection, server_hostname=host)
+    secured = cast(TimedTLS, context.wrap_socket(connection, server_hostname=host))
     secured.expires = connection.expires
     return secured

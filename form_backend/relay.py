@@ -4,7 +4,7 @@ import logging
 import re
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class Connection(smtplib.SMTP):
             self.close()
             raise
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> Timed:
+    def _get_socket(self, host: str, port: int, timeout: float) -> Timed:  # noqa: ARG002 - smtplib's own
         connection = connect(host, port, self._expires)
         if self._relay.security == "tls":
             return secure(connection, self._context, host)
@@ -71,12 +71,19 @@ class Connection(smtplib.SMTP):
     def _start_tls(self) -> None:
         if not self.has_extn("starttls"):
             raise ssl.SSLError("the relay offers no STARTTLS")
-        self.starttls(context=self._context)
-        self.sock.expires = self._expires
+        code, reply = self.docmd("STARTTLS")
+        if code != 220:
+            raise smtplib.SMTPResponseException(code, reply)
+        # Not smtplib's starttls(): its handshake may take as long again as the answer before it.
+        self.sock = secure(self.sock, self._context, self._relay.host)
+        self.file = self.ehlo_resp = None  # what came in clear counts no more
         self.ehlo_or_helo_if_needed()
 
-    def transmit(self, sender: str, recipients: Sequence[str], message: EmailMessage) -> None:
-        """Hand the message over; returns once the relay has answered 250 for at least one recipient."""
+    def transmit(self, sender: str, recipients: Sequence[str], message: EmailMessage, expires: float) -> None:
+        """Hand the message over; returns once the relay has answered 250 for at least one recipient.
+
+        Once it is on its way no other relay is tried, so the answer has until `expires`.
+        """
         content, options = self._content(message)
         code, reply = self.mail(sender, options)
         if code != 250:
@@ -85,15 +92,16 @@ class Connection(smtplib.SMTP):
         code, reply = self.docmd("DATA")
         if code != 354:
             raise smtplib.SMTPDataError(code, reply)
+        self.sock.expires = expires
         try:
             self.send(re.sub(rb"(?m)^\.", b"..", content) + b".\r\n")
             code, reply = self.getreply()
         except OSError as error:
             raise InDoubtError from error
-        if code == -1:
-            raise InDoubtError
-        if code != 250:
+        if 400 <= code < 600:
             raise smtplib.SMTPDataError(code, reply)
+        if code != 250:
+            raise InDoubtError
 
     def _content(self, message: EmailMessage) -> tuple[bytes, list[str]]:
         if str(message["Reply-To"]).isascii():
@@ -122,11 +130,16 @@ class Connection(smtplib.SMTP):
 def deliver(message: EmailMessage, recipients: Sequence[str], settings: Settings) -> Delivery:
     """Try the relays in order inside the one deadline; once the message is on its way, never another."""
     expires = monotonic() + settings.mail_deadline
+
+    def hand_over(connection: Connection) -> None:
+        connection.transmit(settings.bounces_to, recipients, message, expires)
+
     delivery = Delivery(Outcome.UNREACHABLE)
     for position, relay in enumerate(settings.mail_relays):
         relays_left = len(settings.mail_relays) - position
         now = monotonic()
-        delivery = _try(relay, message, recipients, settings, now + (expires - now) / relays_left)
+        share = now + (expires - now) / relays_left
+        delivery = _try(relay, settings, share, hand_over)
         log.event(
             "relay",
             relay=position,
@@ -140,29 +153,28 @@ def deliver(message: EmailMessage, recipients: Sequence[str], settings: Settings
 
 
 def _try(
-    relay: Relay, message: EmailMessage, recipients: Sequence[str], settings: Settings, expires: float
+    relay: Relay, settings: Settings, expires: float, hand_over: Callable[[Connection], None]
 ) -> Delivery:
     try:
         connection = Connection(relay, settings, expires)
         try:
-            connection.transmit(settings.bounces_to, recipients, message)
+            hand_over(connection)
         finally:
             connection.leave()
     except OSError as error:
         code = getattr(error, "smtp_code", None)
-        return Delivery(_outcome(error), code, type(error).__name__)
+        return Delivery(outcome_of(error), code, type(error).__name__)
     return Delivery(Outcome.DELIVERED, 250)
 
 
-def _outcome(error: OSError) -> Outcome:
+def outcome_of(error: OSError) -> Outcome:
+    """Return what became of a message whose handing over raised this."""
     match error:
         case InDoubtError():
             return Outcome.IN_DOUBT
-        case smtplib.SMTPResponseException() if error.smtp_code > 0:
+        case smtplib.SMTPResponseException(smtp_code=code) if code > 0:
             return Outcome.REFUSED
-        case TimeoutError():
-            return Outcome.SLOW
-        case smtplib.SMTPServerDisconnected() if isinstance(error.__context__, TimeoutError):
+        case TimeoutError() | smtplib.SMTPServerDisconnected(__context__=TimeoutError()):
             return Outcome.SLOW
         case ssl.SSLEOFError():
             return Outcome.UNREACHABLE

@@ -149,16 +149,17 @@ def _password(path: str) -> str:
 
 
 def _relay(text: str) -> Relay:
-    url = urlsplit(text)
     try:
-        host, port = url.hostname, url.port
-    except ValueError:
+        url = urlsplit(text)
+        host, port, user = url.hostname or "", url.port, unquote(url.username or "")
+        extra = url.path or url.query or url.fragment
+        usable = host.encode("idna") and port != 0 and user.isascii() and not extra
+    except ValueError:  # its text may quote a password
+        usable = False
+    if not usable or url.scheme not in SECURITY_OF_SCHEME:
         raise ValueError(
-            f"has a relay whose port is no number from 1 to 65535; write it {RELAY_EXAMPLE}."
-        ) from None
-    if url.scheme not in SECURITY_OF_SCHEME or not host or url.path or url.query or url.fragment:
-        raise ValueError(
-            f"must list relays as smtps://, smtp+starttls:// or smtp:// addresses, {RELAY_EXAMPLE}."
+            f"must list relays as smtps://, smtp+starttls:// or smtp:// addresses, {RELAY_EXAMPLE}: "
+            "the user in ASCII, the port from 1 to 65535."
         )
     if url.password is not None:
         raise ValueError("must not hold a password; put it in the file that FLASK_MAIL_PASSWORD_FILE names.")
@@ -166,8 +167,7 @@ def _relay(text: str) -> Relay:
         raise ValueError(
             "may use clear text (smtp://) only to this machine; use smtps:// or smtp+starttls://."
         )
-    user = unquote(url.username) if url.username else None
-    return Relay(host, port or PORT_OF_SCHEME[url.scheme], SECURITY_OF_SCHEME[url.scheme], user)
+    return Relay(host, port or PORT_OF_SCHEME[url.scheme], SECURITY_OF_SCHEME[url.scheme], user or None)
 
 
 def _is_loopback(host: str) -> bool:
@@ -213,7 +213,12 @@ def _folder(text: str) -> Path:
 
 
 def _limits_url(text: str) -> str:
-    if text != "memory://" and not text.startswith(("redis://", "rediss://")):
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0
+    except ValueError:  # its text may quote a password
+        usable = False
+    if text != "memory://" and not usable:
         raise ValueError(
             "must be memory:// or the address of a Redis or Valkey server, like redis://127.0.0.1:6379/0."
         )

@@ -33,7 +33,7 @@ def labelled(received: Received) -> dict[str, str]:
 
 def free_text(received: Received) -> str:
     """Return the free text with line prefixes taken off and hidden characters put back."""
-    after = received.text.split("Your message:\n", 1)[1]
+    after = received.text.split("\nMessage:\n", 1)[1]
     lines = after.removesuffix("\n").split("\n")
     assert all(line.startswith("> ") for line in lines)
     return HIDDEN.sub(lambda mark: chr(int(mark[1], 16)), "\n".join(line[2:] for line in lines))
