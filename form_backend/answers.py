@@ -54,7 +54,7 @@ def register(app: Flask, desk: Desk) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers.update(desk.site.facts.headers)
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
         if request.endpoint != "healthz":
             log.event(
                 "request",

@@ -57,7 +57,10 @@ class FormPage(MethodView):
 
     def get(self) -> Response:
         """Show the form, empty or with a topic's text in it."""
-        return self.show(self.form(), 200)
+        response = self.show(self.form(), 200)
+        # It holds nothing typed, and with `no-store` browsers forget on Back what was typed into it.
+        response.headers["Cache-Control"] = "private, no-cache"
+        return response
 
     def post(self) -> ResponseReturnValue:
         """Deliver what was typed and redirect, or show the form again and say why."""

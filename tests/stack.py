@@ -279,7 +279,7 @@ def wait_until_it_serves(client: httpx.Client, process: subprocess.Popen[bytes],
 
 @contextmanager
 def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterator[Backend]:
-    """Run the form backend; the listening socket is ours, so that no request can come too early."""
+    """Run the form backend; the listening socket is ours at first, so that no request can come too early."""
     with socket.create_server((HOST, 0), backlog=512) as listener, log_file.open("wb") as log:
         process = subprocess.Popen(
             GUNICORN,
@@ -292,6 +292,7 @@ def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterato
         try:
             with httpx.Client(base_url=url, timeout=60) as client:
                 wait_until_it_serves(client, process, log_file)
+                listener.close()  # once gunicorn stops, nothing may answer at its port
                 yield Backend(url, process, log_file, client)
         finally:
             process.terminate()
