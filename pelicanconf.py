@@ -5,13 +5,34 @@ import tomllib
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
-from plugins import form_json, statement, stylesheet, table_alignment
+from plugins import (
+    collection_contract,
+    comparison,
+    form_json,
+    notices,
+    statement,
+    stylesheet,
+    table_alignment,
+    web_server,
+)
 
 ROOT = Path(__file__).parent
 SAST = timezone(timedelta(hours=2), "SAST")  # South Africa keeps one time all year
 
 ORGANISATION = tomllib.loads((ROOT / "content/organisation.toml").read_text("utf-8"))
-SITE_DATE = date.fromisoformat(os.environ.get("SITE_DATE") or datetime.now(SAST).date().isoformat())
+
+
+def site_date() -> date:
+    """Return the day to build the site for: today, unless the environment names another."""
+    day = os.environ.get("SITE_DATE") or datetime.now(SAST).date().isoformat()
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        raise SystemExit(f'SITE_DATE: "{day}" is no date; write it like 2027-01-31.') from None
+
+
+SITE_DATE = site_date()
+SHOW_DRAFTS = True  # of the privacy statement
 LIVE_RELOAD = True
 
 SITENAME = ORGANISATION["name"]
@@ -25,19 +46,32 @@ PATH = "content"
 OUTPUT_PATH = "preview"
 THEME = "theme"
 THEME_STATIC_DIR = "theme"
-PLUGINS = [stylesheet, statement, form_json, table_alignment]
+PLUGINS = [
+    stylesheet,
+    statement,
+    comparison,
+    collection_contract,
+    notices,
+    form_json,
+    table_alignment,
+    web_server,
+]
 
-# A page's address is its place in content/: pages/products/imqs-water.md is /products/imqs-water/.
-PATH_METADATA = r"(?:pages|news)/(?P<slug>.+?)(?:/index)?\.md"
-PAGE_PATHS = ["pages", "privacy"]
+# A page's address is its place in content/: pages/products/imqs-water.md is /products/imqs-water/, and
+# notices/mail-server.md is /notices/mail-server/.
+PATH_METADATA = r"(?:(?:pages|news)/)?(?P<slug>.+?)(?:/index)?\.md"
+FILENAME_METADATA = ""  # plugins/statement.py reads the dates in names, and says what is wrong with one
+PAGE_PATHS = ["pages", "privacy", "notices"]
 PAGE_URL = "{slug}/"
 PAGE_SAVE_AS = "{slug}/index.html"
 ARTICLE_PATHS = ["news"]
 ARTICLE_URL = "news-articles/{slug}/"
 ARTICLE_SAVE_AS = "news-articles/{slug}/index.html"
+IGNORE_FILES = [".*"]  # what editors keep beside an open file; Pelican's own pattern misses it
 STATIC_PATHS = ["images"]
 USE_FOLDER_AS_CATEGORY = False
-DEFAULT_CATEGORY = "news"
+DEFAULT_METADATA = {"category": "news"}  # Pelican wants one of every article
+FORMATTED_FIELDS = ["summary", "decisions"]  # written in Markdown
 
 # Every page is a file in content/, the list of news included: Pelican makes none by itself.
 DIRECT_TEMPLATES: list[str] = []

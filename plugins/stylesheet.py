@@ -39,6 +39,7 @@ def inline(pelican: Pelican) -> None:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
         "Referrer-Policy": "same-origin",
+        "Strict-Transport-Security": "max-age=31536000",  # browsers heed it only where it came by TLS
         "X-Content-Type-Options": "nosniff",
     }
 

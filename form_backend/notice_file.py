@@ -1,0 +1,217 @@
+"""A security-breach notice: one Markdown file, for the website and for the e-mails.
+
+Save it as content/notices/SOME-NAME.md. Labelled lines come first; a blank line ends them:
+
+    Title: Unauthorised access to a mail server
+    Breached: 2027-01-29
+    Discovered: 2027-01-31
+    Published: 2027-02-01
+    Updated: 2027-02-01
+    Until: 2027-04-30
+    Contact: Operations Manager, info@example.org
+
+Where the day of the breach is open, write `Breached: not known yet: ` and why. The notice appears on the day
+in Published; Until is the last day of the banner on every page, after which the notice itself stays.
+
+Below come the headings in HEADINGS, each written like `## What happened`, with text under it; where there is
+nothing to tell, say so ("We do not know."). Other headings may stand between them.
+Links are whole addresses, since the e-mails hold the text as typed.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from email_validator import EmailNotValidError, validate_email
+
+PROMPT = "section 22 of POPIA wants people told as soon as reasonably possible, and the dates show it"
+ASKED = "section 22 of POPIA asks for it"
+NEEDED = "people cannot judge what the breach means for them without it"
+LINES = {  # each label, and why it is there
+    "Title": "the notice, the banner and the e-mails are headed by it",
+    "Breached": "the privacy statement promises people the date of the breach",
+    "Discovered": PROMPT,
+    "Published": PROMPT,
+    "Updated": "people who come back must see whether there is news",
+    "Until": "the banner on every page needs a last day",
+    "Contact": "people must know whom to ask",
+}
+HEADINGS = {
+    "What happened": NEEDED,
+    "What was affected": NEEDED,
+    "What was not affected": NEEDED,
+    "Possible consequences": ASKED,
+    "What we have done": ASKED,
+    "What we will do": ASKED,
+    "What you should do": ASKED,
+    "Who did it": "section 22 of POPIA asks for it where it is known; where it is not, say so",
+}
+LATER = (
+    ("Breached", "Discovered"),
+    ("Discovered", "Published"),
+    ("Published", "Updated"),
+    ("Published", "Until"),
+)
+NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\.md")
+LINE = re.compile(r"(?P<label>[A-Za-z]+):[ \t]*(?P<text>.*\S)[ \t]*")
+HEADING = re.compile(r"##\s+(?P<heading>[^#{]*[^#{\s])")
+PARTIAL_LINK = re.compile(r"\]\((?!https?:|mailto:)")
+NOT_KNOWN = re.compile(r"not known yet: *\S.*", re.IGNORECASE)
+
+
+class NoticeError(SystemExit):
+    """A mistake in a notice; ends the build or the command with one sentence that says where it is."""
+
+    def __init__(self, path: Path, line: int, problem: str) -> None:
+        super().__init__(f"{os.path.relpath(path)}:{line}: {problem}")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What the notice says; `text` is the Markdown below the labelled lines, as typed."""
+
+    name: str
+    title: str
+    breached: str
+    discovered: date
+    published: date
+    updated: date
+    until: date
+    contact: str
+    contact_email: str
+    text: str
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The labelled lines as people read them."""
+        return {
+            "Date of the breach": self.breached,
+            "Discovered": long_date(self.discovered),
+            "Published": long_date(self.published),
+            "Last updated": long_date(self.updated),
+            "Contact": self.contact,
+        }
+
+
+def read(path: Path) -> Notice:
+    """Return the notice in this file, or end with a NoticeError that says what is missing or wrong."""
+    if not NAME.fullmatch(path.name):
+        raise NoticeError(
+            path,
+            1,
+            "name the file in small letters, digits and hyphens, ending in .md; its address is made of it.",
+        )
+    try:
+        lines = path.read_text("utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise NoticeError(path, 1, "save the file as UTF-8; some of its letters cannot be read.") from None
+    blank = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
+    labelled = _labelled(path, lines[:blank])
+    days = _days(path, labelled)
+    _check_headings(path, lines, blank)
+    _check_links(path, lines)
+    return Notice(
+        name=path.stem,
+        title=labelled["Title"][1],
+        breached=long_date(days["Breached"]) if "Breached" in days else labelled["Breached"][1],
+        discovered=days["Discovered"],
+        published=days["Published"],
+        updated=days["Updated"],
+        until=days["Until"],
+        contact=labelled["Contact"][1],
+        contact_email=_email(path, *labelled["Contact"]),
+        text="\n".join(lines[blank:]).strip(),
+    )
+
+
+def long_date(day: date) -> str:
+    """Return a day as people write it, like 1 February 2027."""
+    return f"{day:%-d %B %Y}"
+
+
+def _labelled(path: Path, lines: list[str]) -> dict[str, tuple[int, str]]:
+    """Return the number and the text of each labelled line."""
+    found: dict[str, tuple[int, str]] = {}
+    for number, line in enumerate(lines, 1):
+        match = LINE.fullmatch(line)
+        if not match or (label := match["label"].capitalize()) not in LINES:
+            labels = ", ".join(LINES)
+            raise NoticeError(
+                path,
+                number,
+                f"start the line with one of {labels}, a colon and a text; end them with a blank line.",
+            )
+        if label in found:
+            raise NoticeError(path, number, f'there is a second line "{label}:"; keep one of them.')
+        found[label] = number, match["text"]
+    for label, reason in LINES.items():
+        if label not in found:
+            raise NoticeError(path, max(1, len(lines)), f'add a line "{label}: …", since {reason}.')
+    return found
+
+
+def _days(path: Path, labelled: dict[str, tuple[int, str]]) -> dict[str, date]:
+    """Return the days; Breached is left out while it is not known."""
+    days = {}
+    for label in ("Breached", "Discovered", "Published", "Updated", "Until"):
+        number, text = labelled[label]
+        if label == "Breached" and NOT_KNOWN.fullmatch(text):
+            continue
+        try:
+            days[label] = date.fromisoformat(text)
+        except ValueError:
+            or_why = ', or "not known yet:" and why' if label == "Breached" else ""
+            raise NoticeError(path, number, f"write {label} as a day like 2027-01-31{or_why}.") from None
+    for first, then in LATER:
+        if first in days and days[then] < days[first]:
+            raise NoticeError(
+                path, labelled[then][0], f"{then} is before {first}; correct one of the two days."
+            )
+    return days
+
+
+def _email(path: Path, number: int, contact: str) -> str:
+    """Return the first e-mail address in the contact."""
+    for word in re.split(r"[\s,;:()<>]+", contact):
+        with suppress(EmailNotValidError):
+            address = validate_email(word.rstrip("."), check_deliverability=False, allow_smtputf8=False)
+            return address.ascii_email or address.normalized
+    raise NoticeError(
+        path, number, "name an e-mail address in Contact; whoever answers the e-mail writes to it."
+    )
+
+
+def _check_headings(path: Path, lines: list[str], start: int) -> None:
+    """See that each heading is there, with text under it."""
+    found = {heading.casefold(): (number, text) for number, heading, text in _sections(lines, start)}
+    for heading, reason in HEADINGS.items():
+        number, text = found.get(heading.casefold(), (len(lines), None))
+        if text is None:
+            raise NoticeError(
+                path, number, f'add the heading "## {heading}" and text under it, since {reason}.'
+            )
+        if not text:
+            raise NoticeError(path, number, f'write text under "{heading}", since {reason}.')
+
+
+def _check_links(path: Path, lines: list[str]) -> None:
+    """See that links work in an e-mail too."""
+    for number, line in enumerate(lines, 1):
+        if PARTIAL_LINK.search(line):
+            raise NoticeError(
+                path, number, "begin the link with https://, since the e-mails hold the text as typed."
+            )
+
+
+def _sections(lines: list[str], start: int) -> Iterator[tuple[int, str, str]]:
+    """Go through the headings: line number, heading, text."""
+    headings = [
+        (at, found["heading"]) for at in range(start, len(lines)) if (found := HEADING.match(lines[at]))
+    ]
+    ends = [at for at, _heading in headings[1:]] + [len(lines)]
+    for (at, heading), end in zip(headings, ends, strict=True):
+        yield at + 1, heading, "\n".join(lines[at + 1 : end]).strip()

@@ -1,0 +1,63 @@
+"""The contract between the statement's words and the form's fields: either changed alone stops the build."""
+
+import re
+from pathlib import Path
+
+from pelican import signals
+from pelican.generators import Generator
+from wtforms.fields.core import UnboundField
+
+from form_backend.forms import EnquiryForm
+from plugins.statement import shown
+
+FORMS = "form_backend/forms.py"
+HEADING = re.compile(r"^#+ .*\{:.*#what-we-collect\b")
+ITEM = re.compile(r"^[-*] +(.+?)\s*$")
+NOT_LISTED = {
+    "message": "what the person chooses to write is the enquiry itself",
+    "marketing": "a choice, which the statement promises under its own heading",
+    "website": "the bot trap, which people leave empty",
+}
+
+
+def listed(path: Path) -> tuple[int, dict[str, int]]:
+    """Return the line of the heading with the id what-we-collect, and the items under it with their lines."""
+    heading, items, inside = 1, {}, False
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if line.startswith("#"):
+            inside = bool(HEADING.match(line))
+            heading = number if inside else heading
+        elif inside and (item := ITEM.match(line)):
+            items[item[1]] = number
+    return heading, items
+
+
+def asked() -> list[str]:
+    """Return the labels of the enquiry form's fields that hold personal information."""
+    fields = {name: getattr(EnquiryForm, name) for name in dir(EnquiryForm) if name not in NOT_LISTED}
+    return [field.args[0] for field in fields.values() if isinstance(field, UnboundField)]
+
+
+def compare(generators: list[Generator]) -> None:
+    """Stop the build where the statement in force and the form do not name the same things."""
+    in_force = generators[0].context["STATEMENT"]
+    path = Path(in_force.source_path)
+    name = shown(path, in_force.settings)
+    (heading, items), labels = listed(path), asked()
+    for item, number in items.items():
+        if item not in labels:
+            raise SystemExit(
+                f'{name}:{number}: the statement says that we collect "{item}", but no field of the form '
+                f"has this label; take the item out, or add the field to {FORMS}."
+            )
+    for label in labels:
+        if label not in items:
+            raise SystemExit(
+                f'{name}:{heading}: the enquiry form asks for "{label}", but the statement does not list it; '
+                f"list it under this heading, or take the field out of {FORMS}."
+            )
+
+
+def register() -> None:
+    """Connect to Pelican, for when the statement in force is known."""
+    signals.all_generators_finalized.connect(compare)

@@ -1,0 +1,74 @@
+"""Security-breach notices: a page each, a list, a feed, and a banner on every page while one is active.
+
+form_backend/notice_file.py says how one is written. Without a notice there is no trace of any of this.
+"""
+
+from pathlib import Path
+
+from pelican import signals
+from pelican.contents import Page
+from pelican.generators import PagesGenerator
+from pelican.urlwrappers import Author
+from pelican.utils import SafeDatetime
+from pelican.writers import Writer
+
+from form_backend import notice_file
+
+FEED = "notices/atom.xml"
+
+
+def check_notices(generator: PagesGenerator) -> None:
+    """Read every notice before Pelican does, so that a mistake stops the build with our sentence."""
+    folder = Path(generator.settings["PATH"], "notices")
+    files = [path for path in folder.rglob("[!.]*") if path.suffix[1:] in generator.readers.extensions]
+    generator.notices = {}
+    for path in sorted(files):
+        if path.parent != folder:
+            raise notice_file.NoticeError(path, 1, "move the file up into the notices folder itself.")
+        generator.notices[path] = notice_file.read(path)
+
+
+def publish_notices(generator: PagesGenerator) -> None:
+    """Give templates NOTICES, the newest first, and ACTIVE_NOTICES; take away what is not published yet."""
+    today = generator.settings["SITE_DATE"]
+    published, others = [], []
+    for page in generator.pages:
+        notice = generator.notices.get(Path(page.source_path))
+        if notice is None:
+            others.append(page)
+        elif notice.published <= today:
+            dress(page, notice)
+            published.append(page)
+    if not published:
+        others = [page for page in others if page.template != "notices"]
+    generator.pages[:] = others + published  # in place, since templates see this very list
+    published.sort(key=lambda page: (page.notice.published, page.url), reverse=True)
+    generator.context["NOTICES"] = published
+    generator.context["ACTIVE_NOTICES"] = [page for page in published if page.notice.until >= today]
+
+
+def dress(page: Page, notice: notice_file.Notice) -> None:
+    """Give the page what its template and the feed show."""
+    page.notice, page.template = notice, "notice"
+    page.author = Author(page.settings["SITENAME"], page.settings)
+    page.date = SafeDatetime(*notice.published.timetuple()[:3])
+    page.modified = SafeDatetime(*notice.updated.timetuple()[:3])
+    page.metadata["summary"] = page.description = (
+        "Security-breach notice: what happened, what it means for you and what you should do. "
+        f"Date of the breach: {notice.breached}"
+    )
+
+
+def write_feed(generator: PagesGenerator, writer: Writer) -> None:
+    """Write the Atom feed, with addresses that hold outside the site too."""
+    if notices := generator.context["NOTICES"]:
+        address = generator.settings["ORGANISATION"]["address"]
+        context = generator.context | {"SITEURL": address, "FEED_DOMAIN": address}
+        writer.write_feed(notices, context, FEED, feed_title="Security-breach notices")
+
+
+def register() -> None:
+    """Connect to Pelican."""
+    signals.page_generator_init.connect(check_notices)
+    signals.page_generator_finalized.connect(publish_notices)
+    signals.page_writer_finalized.connect(write_feed)
