@@ -5,7 +5,7 @@ import logging.config
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from form_backend import answers, log, sandbox, views
+from form_backend import answers, log, notices, sandbox, views
 from form_backend.delivered import Delivered
 from form_backend.limits import Limits
 from form_backend.settings import Settings
@@ -36,5 +36,6 @@ def create_app() -> Flask:
     )
     views.register(app, desk)
     answers.register(app, desk)
+    app.cli.add_command(notices.command(desk))
     log.event("started")
     return app
