@@ -172,6 +172,7 @@ def described_by(page: Page, name: str) -> str:
     return " ".join(page.locator(f"[id={element_id}]").inner_text() for element_id in ids)
 
 
+@pytest.mark.promise("opt-in-marketing")
 def test_marketing_stays_empty(open_context: OpenContext, mailbox: Mailbox, words: Words) -> None:
     """A box that nobody ticked is empty, stays so after a mistake, and staff read No."""
     page = open_context().new_page()
@@ -331,6 +332,8 @@ def visited(site: Path) -> list[str]:
     return sorted(address for address in addresses(site) if not address.endswith("/sent/"))
 
 
+@pytest.mark.promise("no-transfer")
+@pytest.mark.promise("no-third-party")
 def test_a_whole_visit(open_context: OpenContext, site: Path, address: str, words: Words) -> None:
     """A visit of every page and an enquiry ask no other host, store and complain of nothing."""
     context = open_context()

@@ -2,7 +2,6 @@
 
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -126,6 +125,7 @@ def test_awkward_text_comes_back_the_same(backend: Backend) -> None:
     assert shown_values(answer)["message"] == AWKWARD.replace("\r\n", "\n")
 
 
+@pytest.mark.promise("opt-in-marketing")
 @pytest.mark.parametrize("marketing", ["no", "on", "1", "YES", ""])
 def test_consent_is_never_inferred(backend: Backend, mailbox: Mailbox, marketing: str) -> None:
     """Only the ticked box itself is a Yes."""
@@ -134,6 +134,7 @@ def test_consent_is_never_inferred(backend: Backend, mailbox: Mailbox, marketing
     assert "Marketing by e-mail: No" in mailbox.received[0].text
 
 
+@pytest.mark.promise("agreement-on-request")
 def test_topic_prefills_the_message(backend: Backend) -> None:
     """A link with a known topic opens the form with its text; an unknown one is ignored."""
     known = shown_values(backend.form("/enquiry/?about=agreement"))["message"]
@@ -143,6 +144,7 @@ def test_topic_prefills_the_message(backend: Backend) -> None:
     assert unknown == ""
 
 
+@pytest.mark.promise("once-off-use")
 @pytest.mark.parametrize(("path", "words"), FORMS)
 def test_same_words_go_out_once(backend: Backend, mailbox: Mailbox, path: str, words: dict[str, str]) -> None:
     """Back and Send shows the same thanks and sends nothing more; changed words are a new message."""
@@ -153,20 +155,6 @@ def test_same_words_go_out_once(backend: Backend, mailbox: Mailbox, path: str, w
     assert first.status_code == again.status_code == changed.status_code == 303
     assert first.headers["Location"] == again.headers["Location"] != changed.headers["Location"]
     assert len(mailbox.received) == 2
-
-
-def test_two_copies_at_once_are_one_mail(backend: Backend, mailbox: Mailbox) -> None:
-    """While one copy is on its way, a second waits for its outcome."""
-    page = backend.form()
-
-    def send(_: int) -> str:
-        posted = ENQUIRY | {"message": "A double click", "token": token(page)}
-        return httpx.post(f"{backend.url}/enquiry/", data=posted, timeout=30).headers["Location"]
-
-    with ThreadPoolExecutor(8) as threads:
-        places = set(threads.map(send, range(8)))
-
-    assert len(places) == len(mailbox.received) == 1
 
 
 def test_bot_trap_never_discards_a_person(backend: Backend, mailbox: Mailbox) -> None:
@@ -217,6 +205,7 @@ ORIGINS = [
 ]
 
 
+@pytest.mark.promise("website-secured")
 @pytest.mark.parametrize(("headers", "status"), ORIGINS)
 def test_only_our_own_page_may_send(
     backend: Backend, mailbox: Mailbox, headers: dict[str, str], status: int

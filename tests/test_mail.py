@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.stack import ENQUIRY, ROOT, Backend, Mailbox, Received, Serve, smtp_server
+from tests.stack import ENQUIRY, ROOT, Backend, Mailbox, Received
 from tests.test_enquiry import REQUEST
 
 SHARED = settings(
@@ -80,6 +80,7 @@ def test_free_text_cannot_pass_for_a_label(backend: Backend, mailbox: Mailbox) -
     assert labels["E-mail address"] == ENQUIRY["email"]
 
 
+@pytest.mark.promise("once-off-use")
 def test_headers(backend: Backend, mailbox: Mailbox) -> None:
     """From is ours, Reply-To the person, the envelope sender a mailbox that staff read."""
     backend.enquire(message="Headers, please")
@@ -125,6 +126,7 @@ def test_telephone_as_typed_and_international(backend: Backend, mailbox: Mailbox
     assert labelled(mailbox.received[0])["Contact telephone number"] == "(082) 123-4567 (+27 82 123 4567)"
 
 
+@pytest.mark.promise("opt-in-marketing")
 @pytest.mark.parametrize(("ticked", "said"), [({"marketing": "yes"}, "Yes"), ({}, "No")])
 def test_consent_is_on_record(
     backend: Backend, mailbox: Mailbox, site: Path, ticked: dict[str, str], said: str
@@ -144,30 +146,7 @@ def test_consent_is_on_record(
     assert re.fullmatch(rf"{day_and_time} UTC \({day_and_time} in South Africa\)", labels["Sent"])
 
 
-REPLY_TO = [
-    ("info@münchen.example.com", True, "info@xn--mnchen-3ya.example.com"),
-    ("用户@example.com", True, "用户@example.com"),
-    ("用户@example.com", False, None),
-]
-
-
-@pytest.mark.parametrize(("address", "smtputf8", "reply_to"), REPLY_TO)
-def test_international_addresses(
-    serve: Serve,
-    address: str,
-    smtputf8: bool,  # noqa: FBT001 - a column of the table
-    reply_to: str | None,
-) -> None:
-    """An address that the relay cannot carry in a header stays in the text, and the mail goes all the same."""
-    with smtp_server(enable_SMTPUTF8=smtputf8, decode_data=False) as mailbox:
-        answer = serve(mailbox.relay).enquire(email=address)
-
-        assert answer.status_code == 303
-        [received] = mailbox.received
-        assert received.message["Reply-To"] == reply_to
-        assert labelled(received)["E-mail address"] == address
-
-
+@pytest.mark.promise("update-or-delete")
 @pytest.mark.parametrize("asked", ["update", "delete"])
 def test_information_request_tells_staff_what_to_do(backend: Backend, mailbox: Mailbox, asked: str) -> None:
     """The Operations Manager gets the request, the steps that the law names, and the date to answer by."""

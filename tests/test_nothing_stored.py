@@ -213,6 +213,7 @@ def test_encodings_are_found(life: Life) -> None:
     assert all(found)
 
 
+@pytest.mark.promise("not-stored")
 def test_log_holds_nothing_typed(life: Life) -> None:
     """Each line of the log is JSON with known keys; no word, no address and no user agent is in it."""
     text = life.backend.log_file.read_bytes()
@@ -223,11 +224,13 @@ def test_log_holds_nothing_typed(life: Life) -> None:
     assert HOST.encode() not in text
 
 
+@pytest.mark.promise("no-third-party")
 def test_no_cookie(life: Life) -> None:
     """No answer sets a cookie."""
     assert not [name for name, answer in life.seen.items() if "Set-Cookie" in answer.headers]
 
 
+@pytest.mark.promise("not-stored")
 def test_no_file_holds_what_was_typed(life: Life) -> None:
     """No file that changed since the session began holds a word, by name or by content."""
     roots = {tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", str(Path.home()), str(ROOT)}  # noqa: S108
@@ -256,6 +259,7 @@ def content(path: str) -> bytes:
     return b""
 
 
+@pytest.mark.promise("not-stored")
 def test_no_file_is_opened_for_writing(life: Life) -> None:
     """From the first request on, the serving process opens, makes, moves and removes no file."""
     needs_debian_package("strace", "strace")
@@ -320,6 +324,7 @@ def main(sandboxed: str, folder: str, *ports: str) -> None:
     json.dump(try_everything(Path(folder), *map(int, ports)), sys.stdout)
 
 
+@pytest.mark.promise("not-stored")
 @pytest.mark.parametrize("where", ["inside", "outside"])
 def test_sandbox_bites(site: Path, tmp_path: Path, where: str) -> None:
     """Inside, no file can be changed and no other port be reached; outside, all that is tried works."""

@@ -296,6 +296,7 @@ def test_wrong_password_is_a_refusal(serve: Serve, relay: ScriptedRelay, tmp_pat
     assert PASSWORD not in backend.log_file.read_text() + page.text
 
 
+@pytest.mark.promise("website-secured")
 def test_relay_that_proves_nothing_gets_nothing(
     serve: Serve, authority: trustme.CA, ca_file: str, relay: ScriptedRelay
 ) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from subprocess import CalledProcessError
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -262,6 +261,7 @@ def test_links(pages: Pages, answers: Pages, site: Path, form_json: dict[str, An
     assert broken == []
 
 
+@pytest.mark.promise("website-secured")
 def test_one_stylesheet(pages: Pages, answers: Pages, form_json: dict[str, Any]) -> None:
     """All pages inline the same stylesheet, and the policy allows it, no other, and no script."""
     styles = {tuple(page.find("//style/text()")) for page in [*pages.values(), *answers.values()]}
@@ -353,6 +353,7 @@ def test_statement(pages: Pages, heading_id: str) -> None:
     assert [term for term in FACTS[heading_id] if term.casefold() not in text] == []
 
 
+@pytest.mark.promise("only-these-fields")
 def test_statement_names_what_the_form_asks(pages: Pages, backend: Backend) -> None:
     """The four things that the statement says are collected are the form's fields, under the same names."""
     shown = lxml.html.fromstring(backend.form().text)
@@ -394,24 +395,16 @@ def test_reload_script(tmp_path: Path) -> None:
     assert home.find("//script/@src") == ["/live-reload.js"]
 
 
-@pytest.mark.parametrize(
-    ("names", "complaint"),
-    [
-        ([], "content/privacy: no privacy statement is in force"),
-        (["2999-01-31.md"], "content/privacy: no privacy statement is in force"),
-        (["next.md"], "content/privacy/next.md: name the file by the day"),
-        (["2021-02-30.md"], "content/privacy/2021-02-30.md: name the file by the day"),
-    ],
-)
-def test_statement_file_names(tmp_path: Path, names: list[str], complaint: str) -> None:
-    """A statement whose file's name is no date, or none in force, stops the build, naming file and cure."""
+@pytest.mark.parametrize("place", ["pages", "news"])
+def test_drafts_stay_in_preview(tmp_path: Path, place: str) -> None:
+    """A draft, page or article, is in no production build."""
     content = shutil.copytree(ROOT / "content", tmp_path / "content")
-    written = min((ROOT / "content/privacy").glob("*.md"))
-    shutil.rmtree(content / "privacy")
-    (content / "privacy").mkdir()
-    for name in names:
-        shutil.copy(written, content / "privacy" / name)
-    with pytest.raises(CalledProcessError) as failed:
-        build(tmp_path / "output", content=content)
+    draft = (
+        "Title: Unfinished\nDate: 2026-11-22\nDescription: Not for the public yet.\nStatus: draft\n\nSoon.\n"
+    )
+    (content / place / "unfinished.md").write_text(draft)
+    build(tmp_path / "output", content=content)
 
-    assert complaint in " ".join(failed.value.stderr.decode().split())
+    assert not [
+        path for path in (tmp_path / "output").rglob("*.html") if "Unfinished" in path.read_text("utf-8")
+    ]
