@@ -131,7 +131,7 @@ def test_telephone_as_typed_and_international(backend: Backend, mailbox: Mailbox
 def test_consent_is_on_record(
     backend: Backend, mailbox: Mailbox, site: Path, ticked: dict[str, str], said: str
 ) -> None:
-    """The mail says Yes or No with the wording shown, the time, the page and the statement's version and hash."""
+    """The mail says Yes or No with the wording, the time, the page and the statement's version and hash."""
     backend.enquire(message=f"Consent {said}", **ticked)
     labels = labelled(mailbox.received[0])
     version = json.loads((site / "form.json").read_text("utf-8"))["statement"]
