@@ -5,7 +5,7 @@ import logging.config
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from form_backend import answers, log, notices, sandbox, views
+from form_backend import answers, check_mail, log, notices, sandbox, views
 from form_backend.delivered import Delivered
 from form_backend.limits import Limits
 from form_backend.settings import Settings
@@ -37,5 +37,6 @@ def create_app() -> Flask:
     views.register(app, desk)
     answers.register(app, desk)
     app.cli.add_command(notices.command(desk))
+    app.cli.add_command(check_mail.command(desk))
     log.event("started")
     return app
