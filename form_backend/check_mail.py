@@ -1,13 +1,11 @@
 """The command that checks whether mail would get through, and says what to do where it would not."""
 
+import secrets
 import smtplib
 import socket
 import ssl
 import sys
-from datetime import UTC, datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
 from time import monotonic
 
 import click
@@ -15,6 +13,7 @@ from flask import render_template
 from flask.cli import with_appcontext
 
 from form_backend import relay
+from form_backend.messages import begin
 from form_backend.relay import Connection, Outcome
 from form_backend.settings import Relay, Settings
 from form_backend.views import Desk
@@ -120,13 +119,9 @@ def explanation(error: OSError) -> str:
 def deliver(recipients: list[str], desk: Desk) -> list[str]:
     """Deliver one test message as a form would be; return a sentence where it was not."""
     ours = Address(f"{desk.site.facts.organisation} website", addr_spec=desk.settings.mail_from)
-    message = EmailMessage()
-    message["From"] = ours
-    message["To"] = [Address(addr_spec=recipient) for recipient in recipients]
-    message["Subject"] = f"[{desk.site.facts.organisation}] Test of the website's mail"
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = make_msgid(domain=ours.domain)
-    message["Auto-Submitted"] = "auto-generated"
+    to = [Address(addr_spec=recipient) for recipient in recipients]
+    subject = f"[{desk.site.facts.organisation}] Test of the website's mail"
+    message = begin(ours, to, subject, secrets.token_hex(32))
     message.set_content(render_template("email/check-mail.txt", facts=desk.site.facts))
     delivery = relay.deliver(message, recipients, desk.settings)
     if delivery.outcome is Outcome.DELIVERED:

@@ -26,14 +26,9 @@ def compose(
     now = datetime.now(UTC)
     answer_by = (now.astimezone(SAST) + timedelta(days=facts.answer_days)).date()
     ours = Address(f"{facts.organisation} website", addr_spec=settings.mail_from)
-    message = EmailMessage()
-    message["From"] = ours
-    message["To"] = [Address(addr_spec=recipient) for recipient in recipients]
+    subject = f"[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}"
+    message = begin(ours, [Address(addr_spec=recipient) for recipient in recipients], subject, digest.hex())
     message["Reply-To"] = _reply_to(form)
-    message["Subject"] = f"[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}"
-    message["Date"] = format_datetime(now)
-    message["Message-ID"] = f"<{digest.hex()}@{ours.domain}>"
-    message["Auto-Submitted"] = "auto-generated"
     body = render_template(
         f"email/{form.name_of_form}.txt",
         form=form,
@@ -49,6 +44,18 @@ def compose(
     if isinstance(form, InformationRequestForm):
         entry = _calendar_entry(digest, answer_by, facts, now)
         message.add_attachment(entry, "text", "calendar", filename="answer-by.ics")
+    return message
+
+
+def begin(ours: Address, to: Sequence[Address], subject: str, unique: str) -> EmailMessage:
+    """Return a message with the headers that all of ours have; `unique` makes its Message-ID."""
+    message = EmailMessage()
+    message["From"] = ours
+    message["To"] = to
+    message["Subject"] = subject
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = f"<{unique}@{ours.domain}>"
+    message["Auto-Submitted"] = "auto-generated"
     return message
 
 

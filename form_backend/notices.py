@@ -8,10 +8,8 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime
 from itertools import chain
 from pathlib import Path
 from time import monotonic, sleep
@@ -23,6 +21,7 @@ from flask import render_template
 from flask.cli import with_appcontext
 
 from form_backend import notice_file
+from form_backend.messages import begin
 from form_backend.relay import Connection, Outcome, outcome_of
 from form_backend.settings import Settings
 from form_backend.views import Desk
@@ -129,14 +128,10 @@ class Letter:
             "email/breach-notice.txt", notice=self._notice, name=person.name, page=self._page
         )
         key, words = f"notice {settings.secret_key}", f"{person.email}\n{body}"
-        message = EmailMessage()
-        message["From"] = ours
-        message["To"] = Address(person.name, addr_spec=person.email)
+        unique = hmac.digest(key.encode(), words.encode(), "sha256").hex()
+        subject = f"Security-breach notice from {self._facts.organisation}: {self._notice.title}"
+        message = begin(ours, [Address(person.name, addr_spec=person.email)], subject, unique)
         message["Reply-To"] = Address(addr_spec=self._notice.contact_email)
-        message["Subject"] = f"Security-breach notice from {self._facts.organisation}: {self._notice.title}"
-        message["Date"] = format_datetime(datetime.now(UTC))
-        message["Message-ID"] = f"<{hmac.digest(key.encode(), words.encode(), 'sha256').hex()}@{ours.domain}>"
-        message["Auto-Submitted"] = "auto-generated"
         message.set_content(body, cte="quoted-printable")
         return message
 
