@@ -18,4 +18,5 @@ threads = 64  # what a thread waits for is the mail relay
 timeout = graceful_timeout = int(settings.mail_deadline) + 20  # a submission in flight may finish
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - the heartbeat: memory, not a disk; it holds no bytes
 control_socket_disable = True
+forwarder_headers = ""  # no header may say where the app is mounted
 logconfig_dict = log.config(quote_libraries=True)  # for the parent; create_app sets the worker's own

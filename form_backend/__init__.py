@@ -3,6 +3,7 @@
 import logging.config
 
 from flask import Flask
+from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from form_backend import answers, check_mail, log, notices, sandbox, views
@@ -10,8 +11,6 @@ from form_backend.delivered import Delivered
 from form_backend.limits import Limits
 from form_backend.settings import Settings
 from form_backend.token import References
-
-MOST_BYTES = 256 * 1024  # 5,000 characters of any script fit, percent-encoded
 
 
 def create_app() -> Flask:
@@ -21,8 +20,8 @@ def create_app() -> Flask:
     sandbox.enter(settings)  # before anything that could start a thread
 
     app = Flask(__name__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=MOST_BYTES, MAX_FORM_MEMORY_SIZE=MOST_BYTES)
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.config["MAX_CONTENT_LENGTH"] = views.MOST_BYTES
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
     hops = settings.trusted_proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's way
 

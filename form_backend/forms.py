@@ -116,6 +116,7 @@ class SiteForm(FlaskForm):
     send: ClassVar[str]  # what the button says
     free_text: ClassVar[str]  # the field that a topic is written into
     recipients: ClassVar[str]  # the setting that says who gets it
+    public_address: ClassVar[str]  # the fact that says where else to write
     statement: str  # the version shown with the form, once its token is valid
 
     class Meta:
@@ -149,6 +150,16 @@ class SiteForm(FlaskForm):
         except EmailNotValidError as error:
             raise ValidationError(f"Enter an e-mail address like name@example.com. {error}") from None
 
+    @classmethod
+    def consent(cls, _facts: Facts) -> str:
+        """Return the wording of what a person can consent to, if anything."""
+        return ""
+
+    @property
+    def contact(self) -> str:
+        """Where a person can write instead."""
+        return str(getattr(self.facts, self.public_address))
+
     @property
     def asked(self) -> Iterator[Field]:
         """The fields that a person fills in."""
@@ -179,6 +190,7 @@ class EnquiryForm(SiteForm):
     send = "Send enquiry"
     free_text = "message"
     recipients = "enquiries_to"
+    public_address = "email"
 
     name = name_field()
     phone = phone_field()
@@ -195,7 +207,12 @@ class EnquiryForm(SiteForm):
     def __init__(self, facts: Facts, tokens: Tokens, **kwargs: Any) -> None:
         super().__init__(facts, tokens, **kwargs)
         self.sector.choices = [("", "Choose one"), *((sector, sector) for sector in facts.sectors)]
-        self.marketing.label.text = (
+        self.marketing.label.text = self.consent(facts)
+
+    @classmethod
+    def consent(cls, facts: Facts) -> str:
+        """Name who sends what, how, and how to stop it."""
+        return (
             f"Yes, {facts.organisation} may send me marketing material by e-mail. "
             f"I can stop it at any time by writing to {facts.requests_email}."
         )
@@ -214,6 +231,7 @@ class InformationRequestForm(SiteForm):
     send = "Send request"
     free_text = "details"
     recipients = "requests_to"
+    public_address = "requests_email"
 
     request = RadioField(
         "What do you ask for?",

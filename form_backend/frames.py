@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Generic, TypeVar
 
 from form_backend import log
@@ -57,7 +58,6 @@ class Facts:
     sectors: list[str]
     topics: dict[str, str]
     statement: str
-    statement_address: str
     statement_sha256: dict[str, str]
     headers: dict[str, str]
 
@@ -72,7 +72,7 @@ class Watched(Generic[T]):
 
     def __init__(self, path: Path, parse: Callable[[str], T]) -> None:
         """Read the file; one that is missing or unusable ends with a SettingsError."""
-        self._path, self._parse = path, parse
+        self._path, self._parse, self._lock = path, parse, Lock()
         try:
             self._stamp = self._look()
             self._good = parse(path.read_text("utf-8"))
@@ -81,19 +81,24 @@ class Watched(Generic[T]):
                 "FLASK_SITE_DIR", f"holds no usable {path.name} at {path}; build the site with: make build"
             ) from None
 
-    def _look(self) -> tuple[int, int, int]:
-        status = self._path.stat()
-        return status.st_mtime_ns, status.st_size, status.st_ino
+    def _look(self) -> tuple[int, ...]:
+        """Return what changes with the file and its rights; nothing where there is no file."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            return ()
+        return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
     def get(self) -> T:
         """Return the file's content as it is now, or as it was when it was last good."""
-        try:
+        with self._lock:
             if (stamp := self._look()) != self._stamp:
                 self._stamp = stamp
-                self._good = self._parse(self._path.read_text("utf-8"))
-        except (OSError, ValueError, TypeError) as error:
-            log.event("site_unreadable", level=logging.WARNING, error=type(error).__name__)
-        return self._good
+                try:
+                    self._good = self._parse(self._path.read_text("utf-8"))
+                except (OSError, ValueError, TypeError) as error:
+                    log.event("site_unreadable", level=logging.WARNING, error=type(error).__name__)
+            return self._good
 
 
 class Site:

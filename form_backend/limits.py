@@ -60,7 +60,11 @@ class Limits:
                 self._limiter.limiter.hit(limit, "person", self._client())
 
     def _client(self) -> str:
-        address = ip_address(request.remote_addr or "::")
+        try:
+            address = ip_address(request.remote_addr or "::")
+        except ValueError:  # a proxy that forwards something else
+            address = ip_address("::")
+        address = getattr(address, "ipv4_mapped", None) or address
         # One household or office holds a whole /64 of IPv6 addresses.
         network = ip_network((address, 64 if address.version == 6 else 32), strict=False)
         return hmac.digest(f"client {self._secret_key}".encode(), network.compressed.encode(), "sha256").hex()

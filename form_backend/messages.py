@@ -19,11 +19,9 @@ from form_backend.token import SAST, reference
 KEPT = frozenset("\t\u200c\u200d\u2060")  # tab, and the joiners that scripts and emoji are written with
 
 
-def compose(
-    form: SiteForm, digest: bytes, recipients: Sequence[str], facts: Facts, settings: Settings
-) -> EmailMessage:
+def compose(form: SiteForm, digest: bytes, recipients: Sequence[str], settings: Settings) -> EmailMessage:
     """Return the message: our own From, the person in Reply-To, and nothing typed freely in a header."""
-    now = datetime.now(UTC)
+    facts, now = form.facts, datetime.now(UTC)
     answer_by = (now.astimezone(SAST) + timedelta(days=facts.answer_days)).date()
     ours = Address(f"{facts.organisation} website", addr_spec=settings.mail_from)
     subject = f"[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}"

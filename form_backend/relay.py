@@ -61,6 +61,9 @@ class Connection(smtplib.SMTP):
         except OSError:
             self.close()
             raise
+        except ValueError as error:  # a challenge that is no base64
+            self.close()
+            raise smtplib.SMTPException from error
 
     def _get_socket(self, host: str, port: int, timeout: float) -> Timed:  # noqa: ARG002 - smtplib's own
         connection = connect(host, port, self._expires)

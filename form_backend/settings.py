@@ -75,13 +75,13 @@ class Settings:
             bounces_to=variables.read("FLASK_BOUNCES_TO", _address),
             enquiries_to=variables.items("FLASK_ENQUIRIES_TO", _address),
             requests_to=variables.items("FLASK_REQUESTS_TO", _address),
-            mail_deadline=variables.read("FLASK_MAIL_DEADLINE", _seconds(least=1), default="10"),
+            mail_deadline=variables.read("FLASK_MAIL_DEADLINE", _seconds(least=1, most=25), default="10"),
             site_dir=variables.read("FLASK_SITE_DIR", _folder, default="output"),
             limits_url=variables.read("FLASK_LIMITS_URL", _limits_url, default="memory://"),
             person_limit=variables.read("FLASK_PERSON_LIMIT", _limit, default="10 per hour"),
             post_limit=variables.read("FLASK_POST_LIMIT", _limit, default="60 per hour"),
             site_limit=variables.read("FLASK_SITE_LIMIT", _limit, default="600 per minute"),
-            token_min_age=variables.read("FLASK_TOKEN_MIN_AGE", _seconds(least=0), default="3"),
+            token_min_age=variables.read("FLASK_TOKEN_MIN_AGE", _seconds(least=0, most=3600), default="3"),
             trusted_proxies=variables.read("FLASK_TRUSTED_PROXIES", _count, default="0"),
             require_sandbox=variables.read("FLASK_REQUIRE_SANDBOX", _switch, default="1"),
         )
@@ -192,14 +192,14 @@ def _address(text: str) -> str:
     return address.ascii_email or address.normalized
 
 
-def _seconds(least: float) -> Callable[[str], float]:
+def _seconds(least: float, most: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         try:
             seconds = float(text)
         except ValueError:
             seconds = -1
-        if not least <= seconds <= 3600:
-            raise ValueError(f"must be a number of seconds from {least} to 3600.")
+        if not least <= seconds <= most:
+            raise ValueError(f"must be a number of seconds from {least} to {most}.")
         return seconds
 
     return parse

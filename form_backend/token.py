@@ -5,6 +5,7 @@ The token is a signed time and the statement version shown with the form: no ses
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 from base64 import b32encode
@@ -31,27 +32,36 @@ class Tokens:
     min_age: float
     statement: str
     known_statements: frozenset[str]
+    consent: str
     answers_post: bool
 
     @property
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self.secret_key, salt="form token")
 
+    @property
+    def _wording(self) -> str:
+        """The consent's wording, so that the mail can quote only what the person was shown."""
+        return hashlib.sha256(self.consent.encode()).hexdigest()[:16]
+
     def issue(self) -> str:
         """Return a token; one that answers a POST may be sent at once."""
-        return str(self._serializer.dumps([self.statement, 0 if self.answers_post else self.min_age]))
+        min_age = 0 if self.answers_post else self.min_age
+        return str(self._serializer.dumps([self.statement, min_age, self._wording]))
 
     def read(self, token: str) -> str:
         """Return the statement version shown with the form; a ValueError's text says what is wrong."""
         try:
-            (statement, min_age), issued = self._serializer.loads(token, MAX_AGE, return_timestamp=True)
+            (statement, min_age, wording), issued = self._serializer.loads(
+                token, MAX_AGE, return_timestamp=True
+            )
         except SignatureExpired:
             raise ValueError("stale") from None
         except (BadData, ValueError):
             raise ValueError("unknown") from None
         if (datetime.now(UTC) - issued).total_seconds() < min_age:
             raise ValueError("young")
-        if statement not in self.known_statements:
+        if statement not in self.known_statements or wording != self._wording:
             raise ValueError("stale")
         return str(statement)
 

@@ -1,5 +1,6 @@
 """The routes: show a form, check it, deliver it, redirect; else show it again with every word in it."""
 
+import logging
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -8,10 +9,10 @@ from flask.typing import ResponseReturnValue
 from flask.views import MethodView, View
 from markupsafe import Markup
 
-from form_backend import relay
+from form_backend import log, relay
 from form_backend.delivered import Delivered
 from form_backend.forms import EnquiryForm, InformationRequestForm, SiteForm
-from form_backend.frames import Site
+from form_backend.frames import Facts, Site
 from form_backend.limits import Limits
 from form_backend.messages import compose, plain_words
 from form_backend.relay import Delivery, Outcome
@@ -20,6 +21,8 @@ from form_backend.token import References, Tokens, digest, reference
 
 FORMS: dict[str, type[SiteForm]] = {form.name_of_form: form for form in (EnquiryForm, InformationRequestForm)}
 URLENCODED = "application/x-www-form-urlencoded"
+NOT_WHOLE = "What you typed did not arrive whole, so we have sent nothing on. Press Back and send it again."
+MOST_BYTES = 256 * 1024  # 5,000 characters of any script fit, percent-encoded
 RETRY_AFTER = 30  # seconds, after the relays failed
 MOST_IN_MAILTO = 1800  # encoded characters; mail programs cut longer addresses off
 
@@ -38,12 +41,17 @@ class Desk:
 def open_site(settings: Settings) -> Site:
     """Read what the forms need of the built site; one that does not fit the settings is a SettingsError."""
     site = Site(settings.site_dir, [folder for form in FORMS for folder in (form, f"{form}/sent")])
-    if site.facts.requests_email.casefold() not in map(str.casefold, settings.requests_to):
+    if not _requests_arrive(site.facts, settings):
         raise SettingsError(
             "FLASK_REQUESTS_TO",
             f"must include {site.facts.requests_email}, the address that the privacy statement names.",
         )
     return site
+
+
+def _requests_arrive(facts: Facts, settings: Settings) -> bool:
+    """Tell whether requests go to the address that the site names; an editor may change it at any time."""
+    return facts.requests_email.casefold() in map(str.casefold, settings.requests_to)
 
 
 class FormPage(MethodView):
@@ -83,7 +91,9 @@ class FormPage(MethodView):
     def _deliver(self, form: SiteForm, words: bytes) -> Delivery:
         settings = self.desk.settings
         recipients: tuple[str, ...] = getattr(settings, form.recipients)
-        message = compose(form, words, recipients, self.desk.site.facts, settings)
+        if not _requests_arrive(form.facts, settings):
+            log.event("recipients_outdated", level=logging.ERROR)
+        message = compose(form, words, recipients, settings)
         delivery = relay.deliver(message, recipients, settings)
         if delivery.outcome is Outcome.DELIVERED:
             self.desk.limits.count_delivered()
@@ -92,13 +102,14 @@ class FormPage(MethodView):
     def form(self) -> SiteForm:
         """Return the form as posted, or as it is first shown."""
         facts, posted = self.desk.site.facts, request.method == "POST"
-        if posted and request.mimetype != URLENCODED:
-            abort(415, "A form can be sent only the way that a web page sends it, without files.")
+        if posted:
+            _check_body()
         tokens = Tokens(
             self.desk.settings.secret_key,
             self.desk.settings.token_min_age,
             facts.statement,
             frozenset(facts.statement_sha256),
+            self.form_class.consent(facts),
             answers_post=posted,
         )
         topic = facts.topics.get(request.args.get("about", ""), "")
@@ -114,7 +125,6 @@ class FormPage(MethodView):
         content = render_template(
             "form/form.html",
             form=form,
-            facts=self.desk.site.facts,
             problem=problem,
             minutes=-(-(retry_after or 0) // 60),
             mailto=self._mailto(form),
@@ -126,9 +136,8 @@ class FormPage(MethodView):
         return response
 
     def _mailto(self, form: SiteForm) -> str:
-        organisation, words = self.desk.site.facts.organisation, plain_words(form)
-        subject = " ".join([organisation, form.kind, g.get("reference", "")]).strip()
-        start = f"mailto:{self.desk.site.facts.email}?subject={quote(subject)}&body="
+        subject = " ".join([form.facts.organisation, form.kind, g.get("reference", "")]).strip()
+        start, words = f"mailto:{form.contact}?subject={quote(subject)}&body=", plain_words(form)
         if len(start + (body := quote(words.replace("\n", "\r\n"), safe=""))) > MOST_IN_MAILTO:
             body = quote("(Please copy your text from the form into this e-mail.)")
         return start + body
@@ -157,6 +166,21 @@ def register(app: Flask, desk: Desk) -> None:
         app.add_url_rule(f"/{name}/", view_func=FormPage.as_view(name, form_class, desk))
         app.add_url_rule(f"/{name}/sent/", view_func=ThankYouPage.as_view(f"{name}_sent", name, desk))
     app.add_url_rule("/healthz", "healthz", lambda: Response("ok\n", mimetype="text/plain"))
+
+
+def _check_body() -> None:
+    """Refuse a body that is no form or did not arrive whole, so that no half of a text is sent on."""
+    if request.mimetype != URLENCODED:
+        abort(415, "A form can be sent only the way that a web page sends it, without files.")
+    try:
+        body = request.get_data()
+        body.decode()
+    except (OSError, UnicodeDecodeError):
+        abort(400, NOT_WHOLE)
+    if request.content_length is None and len(body) >= MOST_BYTES:
+        abort(413)
+    if len(body) != (request.content_length or len(body)):
+        abort(400, NOT_WHOLE)
 
 
 def _from_our_own_page() -> bool:

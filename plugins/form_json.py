@@ -20,7 +20,6 @@ def write_form_json(generator: PagesGenerator, writer: object) -> None:  # noqa:
         "sectors": organisation["enquiry"]["sectors"],
         "topics": organisation["enquiry"]["topics"],
         "statement": statement.effective.isoformat(),
-        "statement_address": f"/{statement.url}",
         "statement_sha256": {
             version.effective.isoformat(): version.sha256
             for version in generator.context["STATEMENT_VERSIONS"]

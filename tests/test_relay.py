@@ -296,6 +296,20 @@ def test_wrong_password_is_a_refusal(serve: Serve, relay: ScriptedRelay, tmp_pat
     assert PASSWORD not in backend.log_file.read_text() + page.text
 
 
+def test_nonsense_in_the_login(serve: Serve, relay: ScriptedRelay, tmp_path: Path) -> None:
+    """A challenge that cannot be read is a relay that fails, not a fault of ours."""
+    (tmp_path / "password").write_text(PASSWORD)
+    relay.follow(EHLO=(b"250-relay\r\n250 AUTH CRAM-MD5\r\n",), AUTH=(b"334 !!!x\r\n",))
+    backend = serve(
+        relay.relay.replace("//", "//website@"), FLASK_MAIL_PASSWORD_FILE=str(tmp_path / "password")
+    )
+
+    page = backend.enquire()
+
+    assert_all_kept(page, ENQUIRY)
+    assert [attempt["outcome"] for attempt in attempts(backend, 0)] == ["unreachable"]
+
+
 @pytest.mark.promise("website-secured")
 def test_relay_that_proves_nothing_gets_nothing(
     serve: Serve, authority: trustme.CA, ca_file: str, relay: ScriptedRelay

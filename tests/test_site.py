@@ -30,6 +30,7 @@ FRAMES = {
 }
 MARKS = (TITLE, GAP, NOTE, END_GAP)
 MOST_GZIPPED = 14_600  # bytes: ten segments, a connection's first flight
+MOST_FOR_HOME = 60_000
 ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 LOADING_CSS = re.compile(r"@import|url\(\s*[\"']?(?:https?:)?//", re.IGNORECASE)
 LEFTOVER = re.compile(r"\{\{|\{%|\{#|\{:|\[form\]|\]\(|\*\*|<!-- (?:gap|note) -->.*<!-- gap -->", re.DOTALL)
@@ -221,6 +222,14 @@ def test_every_answer(answers: Pages) -> None:
     assert {rule.__name__: found for rule in RULES if (found := breaches(answers, rule))} == {}
 
 
+def test_home_page_with_everything_on_it(pages: Pages, site: Path) -> None:
+    """The home page and all that it loads come to at most 60 KB."""
+    loaded = pages["/"].find("//link[@rel='icon' or @rel='stylesheet']/@href | //@src")
+    files = [site / "index.html", *(site / address.lstrip("/") for address in loaded)]
+
+    assert sum(len(gzip.compress(file.read_bytes(), 6)) for file in files) <= MOST_FOR_HOME
+
+
 @pytest.mark.parametrize("said", ["title", "description"])
 def test_no_two_pages_alike(pages: Pages, said: str) -> None:
     """No two pages have the same title or description."""
@@ -290,7 +299,6 @@ def test_form_json(pages: Pages, form_json: dict[str, Any]) -> None:
 
     assert set(form_json) == {field.name for field in fields(Facts)}
     assert all(form_json.values())
-    assert form_json["statement_address"] == STATEMENT
     assert form_json["statement"] in versions
     assert versions == {day: sha256(source).hexdigest() for day, source in files.items()}
     assert all(f"{STATEMENT}{day}/" in pages for day in versions)
