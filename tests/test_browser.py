@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
-from playwright.sync_api import BrowserContext, Locator, Page, Response
+from playwright.sync_api import BrowserContext, Locator, Page, Request, Response
 
 from devtools.loopback import HOST
 from form_backend.views import FORMS
@@ -49,6 +49,7 @@ FOCUS_SHOWS = """element => {
   const style = getComputedStyle(element);
   return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 || style.boxShadow !== "none";
 }"""
+SCROLLS_SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 PLACE = """element => {
   const { x, y, width, height } = element.getBoundingClientRect();
   return { x: x + scrollX, y: y + scrollY, width, height };
@@ -332,16 +333,29 @@ def visited(site: Path) -> list[str]:
     return sorted(address for address in addresses(site) if not address.endswith("/sent/"))
 
 
+def complaints_in(context: BrowserContext) -> list[str]:
+    """Return the list to which the browser adds whatever it complains of."""
+    complaints: list[str] = []
+
+    def failed(request: Request) -> None:
+        said = f"{request.url}: {request.failure}"
+        if not said.endswith(LEFT_BEFORE_IT_CAME):
+            complaints.append(said)
+
+    context.on("requestfailed", failed)
+    context.on("console", lambda message: complaints.append(f"{message.location}: {message.text}"))
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    return complaints
+
+
 @pytest.mark.promise("no-transfer")
 @pytest.mark.promise("no-third-party")
 def test_a_whole_visit(open_context: OpenContext, site: Path, address: str, words: Words) -> None:
     """A visit of every page and an enquiry ask no other host, store and complain of nothing."""
     context = open_context()
-    asked, complaints = [], []
+    complaints = complaints_in(context)
+    asked = []
     context.on("request", lambda request: asked.append(request.url))
-    context.on("requestfailed", lambda request: complaints.append(f"{request.url}: {request.failure}"))
-    context.on("console", lambda message: complaints.append(f"{message.location}: {message.text}"))
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
     page = context.new_page()
     for path in visited(site):
         page.goto(path)
@@ -352,8 +366,25 @@ def test_a_whole_visit(open_context: OpenContext, site: Path, address: str, word
     assert SENT in page.url
     assert page.evaluate(STORED) == NOTHING_STORED
     assert context.cookies() == []
-    assert [said for said in complaints if not said.endswith(LEFT_BEFORE_IT_CAME)] == []
+    assert complaints == []
     assert {url[: len(address) + 1] for url in asked} == {f"{address}/"}
+
+
+def test_every_width(open_context: OpenContext, site: Path) -> None:
+    """In the dark as well, from a telephone to a large screen, no page scrolls sideways or is complained of."""
+    context = open_context(color_scheme="dark")
+    complaints = complaints_in(context)
+    page = context.new_page()
+    wide = []
+    for path in visited(site):
+        page.goto(path)
+        for width in (360, 768, 1280, 1920):
+            page.set_viewport_size({"width": width, "height": 800})
+            if page.evaluate(SCROLLS_SIDEWAYS):
+                wide.append((path, width))
+
+    assert wide == []
+    assert complaints == []
 
 
 def every_state(page: Page, site: Path, failing: str, words: Words) -> Iterator[str]:
@@ -399,12 +430,7 @@ def test_accessibility(open_context: OpenContext, site: Path, failing: str, word
 def test_no_sideways_scroll(open_context: OpenContext, site: Path, failing: str, words: Words) -> None:
     """On the narrowest telephone no page and no state of the form is wider than the screen."""
     page = open_context(viewport={"width": 320, "height": 640}).new_page()
-    root = "document.documentElement"
-    wide = [
-        state
-        for state in every_state(page, site, failing, words)
-        if page.evaluate(f"{root}.scrollWidth > {root}.clientWidth")
-    ]
+    wide = [state for state in every_state(page, site, failing, words) if page.evaluate(SCROLLS_SIDEWAYS)]
 
     assert wide == []
 
