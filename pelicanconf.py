@@ -8,9 +8,13 @@ from pathlib import Path
 from plugins import (
     collection_contract,
     comparison,
+    feeds,
     form_json,
     notices,
+    redirects,
+    sitemap,
     statement,
+    structured_data,
     stylesheet,
     table_alignment,
     web_server,
@@ -35,7 +39,7 @@ SITE_DATE = site_date()
 SHOW_DRAFTS = True  # of the privacy statement
 LIVE_RELOAD = True
 
-SITENAME = ORGANISATION["name"]
+SITENAME = AUTHOR = ORGANISATION["name"]
 SITEURL = ""
 TIMEZONE = "Africa/Johannesburg"
 DEFAULT_LANG = "en"
@@ -52,7 +56,11 @@ PLUGINS = [
     comparison,
     collection_contract,
     notices,
+    feeds,
     form_json,
+    redirects,
+    sitemap,
+    structured_data,
     table_alignment,
     web_server,
 ]

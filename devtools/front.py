@@ -1,8 +1,9 @@
 """The one address that a browser sees: static pages here, forms and outbox handed on to their own processes.
 
 It stands where the web server stands in production and does what that does: an address that ends in a slash
-is its folder's index.html, the headers of form.json go with every page, a page that is missing is 404.html,
-and while the form backend is down the static frame with its fallback is handed out with status 503.
+is its folder's index.html, an old address leads to its new one, the headers of form.json go with every page,
+a page that is missing is 404.html, and while the form backend is down the static frame with its fallback is
+handed out with status 503.
 
 Only in development it also tells open pages to reload: they include /live-reload.js, which listens to
 /live-reload, a stream of server-sent events that names the last good build.
@@ -121,12 +122,20 @@ def static(site: Path, request: Request) -> Response:
         response.headers["Allow"] = "GET, HEAD"
         return response
     folder = safe_join(str(site), request.path.strip("/"))
+    if moved := redirects(site).get(request.path):
+        return redirect(moved, 301)
     if folder and Path(folder).is_dir() and not request.path.endswith("/"):
         return redirect(request.full_path.rstrip("?").replace(request.path, f"{request.path}/", 1), 301)
     try:
         return page(site, request, request.path)
     except NotFound:
         return page(site, request, "/404.html", 404)
+
+
+def redirects(site: Path) -> dict[str, str]:
+    """Return where old addresses lead, as plugins/redirects.py wrote it for nginx."""
+    lines = (site / ".redirects.conf").read_text("utf-8").splitlines()
+    return dict(line.rstrip(";").split() for line in lines)
 
 
 def page(site: Path, request: Request, path: str, status: int = 200) -> Response:

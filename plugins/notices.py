@@ -8,11 +8,11 @@ from pathlib import Path
 from pelican import signals
 from pelican.contents import Page
 from pelican.generators import PagesGenerator
-from pelican.urlwrappers import Author
 from pelican.utils import SafeDatetime
 from pelican.writers import Writer
 
 from form_backend import notice_file
+from plugins import feeds
 
 FEED = "notices/atom.xml"
 
@@ -50,7 +50,6 @@ def publish_notices(generator: PagesGenerator) -> None:
 def dress(page: Page, notice: notice_file.Notice) -> None:
     """Give the page what its template and the feed show."""
     page.notice, page.template = notice, "notice"
-    page.author = Author(page.settings["SITENAME"], page.settings)
     page.date = SafeDatetime(*notice.published.timetuple()[:3])
     page.modified = SafeDatetime(*notice.updated.timetuple()[:3])
     page.metadata["summary"] = page.description = (
@@ -60,11 +59,9 @@ def dress(page: Page, notice: notice_file.Notice) -> None:
 
 
 def write_feed(generator: PagesGenerator, writer: Writer) -> None:
-    """Write the Atom feed, with addresses that hold outside the site too."""
+    """Write the Atom feed."""
     if notices := generator.context["NOTICES"]:
-        address = generator.settings["ORGANISATION"]["address"]
-        context = generator.context | {"SITEURL": address, "FEED_DOMAIN": address}
-        writer.write_feed(notices, context, FEED, feed_title="Security-breach notices")
+        feeds.write_feed(generator, writer, notices, FEED, "Security-breach notices")
 
 
 def register() -> None:

@@ -14,7 +14,8 @@ def write_files(pelican: Pelican) -> None:
     output = Path(pelican.output_path)
     (output / ".well-known").mkdir(exist_ok=True)
     (output / ".headers.conf").write_text(headers(pelican.settings["SECURITY_HEADERS"]), "utf-8")
-    (output / "robots.txt").write_text("User-agent: *\nAllow: /\n", "utf-8")
+    sitemap = f"{pelican.settings['ORGANISATION']['address']}/sitemap.xml"
+    (output / "robots.txt").write_text(f"User-agent: *\nAllow: /\nSitemap: {sitemap}\n", "utf-8")
     security = security_txt(pelican.settings["ORGANISATION"], pelican.settings["SITE_DATE"] + VALID)
     (output / ".well-known" / "security.txt").write_text(security, "utf-8")
 

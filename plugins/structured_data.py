@@ -1,0 +1,134 @@
+"""What a page tells machines: its place on the site, its picture, and as JSON-LD what it is about."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from lxml.etree import parse
+from pelican import Pelican, signals
+from pelican.contents import Article, Content, Page
+
+Data = dict[str, Any]
+
+
+def above(page: Content, pages: list[Page]) -> list[Page]:
+    """Return the pages above this one, from the top, without the home page."""
+    higher = [other for other in pages if other.url and page.url.startswith(other.url)]
+    return sorted((other for other in higher if other.url != page.url), key=lambda other: len(other.url))
+
+
+class Picture(NamedTuple):
+    """A picture to show beside a link to a page, made by devtools/share_pictures.py from a drawing."""
+
+    address: str
+    words: str
+
+
+def picture(page: Content) -> Picture:
+    """Return the page's own picture, or the one for all."""
+    theme = Path(page.settings["THEME"])
+    name, drawing = Path(page.slug).name, getattr(page, "drawing", getattr(page, "topic", ""))
+    if not drawing or not (theme / f"static/share/{name}.png").is_file():
+        name = drawing = "network"
+    svg = parse(theme / f"templates/illustrations/{drawing}.svg")
+    return Picture(f"/theme/share/{name}.png", svg.findtext("{*}title", ""))
+
+
+@pass_context
+def structured_data(context: Context, page: Content) -> Data:
+    """Return the company, its website, and what the page is, in the terms of schema.org."""
+    organisation = context["ORGANISATION"]
+    site = organisation["address"]
+    graph = [company(organisation), website(organisation)]
+    if page.url:
+        graph.append(breadcrumb_list(page, context["pages"], site))
+    if isinstance(page, Article):
+        graph.append(news_article(page, site))
+    elif page.template == "product":
+        graph.append(software(page, site))
+    return {"@context": "https://schema.org", "@graph": graph}
+
+
+def company(organisation: Data) -> Data:
+    """Return what the organisation file says of the company; what is empty there stays out."""
+    contact = organisation["contact"]
+    postal = {"addressCountry": "ZA", "streetAddress": contact["street_address"]}
+    facts = {
+        "name": organisation["name"],
+        "url": f"{organisation['address']}/",
+        "description": organisation["tagline"],
+        "email": contact["email"],
+        "telephone": contact["telephone"],
+        "address": {"@type": "PostalAddress"} | {key: value for key, value in postal.items() if value},
+    }
+    stated = {key: value for key, value in facts.items() if value}
+    return {"@type": "Organization", **reference(organisation["address"])} | stated
+
+
+def reference(site: str) -> Data:
+    """Return how other entries name the company."""
+    return {"@id": f"{site}/#organization"}
+
+
+def website(organisation: Data) -> Data:
+    """Return the website as a whole."""
+    site = organisation["address"]
+    return {
+        "@type": "WebSite",
+        "@id": f"{site}/#website",
+        "url": f"{site}/",
+        "name": organisation["name"],
+        "inLanguage": organisation["language"],
+        "publisher": reference(site),
+    }
+
+
+def breadcrumb_list(page: Content, pages: list[Page], site: str) -> Data:
+    """Return the way to the page from the home page."""
+    steps = [("Home", ""), *((other.title, other.url) for other in [*above(page, pages), page])]
+    items = [
+        {"@type": "ListItem", "position": position, "name": name, "item": f"{site}/{url}"}
+        for position, (name, url) in enumerate(steps, 1)
+    ]
+    return {"@type": "BreadcrumbList", "itemListElement": items}
+
+
+def described(page: Content, site: str) -> Data:
+    """Return what every entry about a page's subject says."""
+    url = f"{site}/{page.url}"
+    return {"url": url, "description": page.description, "image": f"{site}{picture(page).address}"}
+
+
+def news_article(article: Article, site: str) -> Data:
+    """Return an article."""
+    return {
+        "@type": "NewsArticle",
+        "headline": article.title,
+        "mainEntityOfPage": f"{site}/{article.url}",
+        "datePublished": article.date.isoformat(),
+        "dateModified": getattr(article, "modified", article.date).isoformat(),
+        "author": reference(site),
+        "publisher": reference(site),
+    } | described(article, site)
+
+
+def software(page: Page, site: str) -> Data:
+    """Return a product."""
+    return {
+        "@type": "SoftwareApplication",
+        "name": page.title,
+        "applicationCategory": "BusinessApplication",
+        "publisher": reference(site),
+    } | described(page, site)
+
+
+def add_filters(pelican: Pelican) -> None:
+    """Let templates write `page|above(pages)`, `page|picture` and `page|structured_data|tojson`."""
+    filters = {"above": above, "picture": picture, "structured_data": structured_data}
+    pelican.settings["JINJA_FILTERS"].update(filters)
+
+
+def register() -> None:
+    """Connect to Pelican."""
+    signals.initialized.connect(add_filters)
