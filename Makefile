@@ -21,7 +21,7 @@ build: .venv/serve.installed ## build the production site into output/ (SITE_DAT
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options on)
 	@devtools/debian-packages.sh chromium libnginx-mod-http-brotli-static nginx strace systemd || \
 		echo "The tests that need them are skipped."
-	@$(RUN) pytest -n auto --dist worksteal $(PYTEST_ARGS)
+	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
 
 check: .venv/dev.installed ## check style, types, templates and dead code
 	$(RUN) ruff check

@@ -41,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = shared / "site"
     with FileLock(shared / "site.lock"):
         if not output.exists():
-            build(output)
+            build(output, compressed=True)
     return output
 
 

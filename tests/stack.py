@@ -45,17 +45,19 @@ def needs_debian_package(package: str, program: str) -> None:
 
 
 def build(
-    output: Path, content: Path = ROOT / "content", settings: str = "publishconf.py", **environment: str
+    output: Path,
+    content: Path = ROOT / "content",
+    settings: str = "publishconf.py",
+    *,
+    compressed: bool = False,
+    **environment: str,
 ) -> None:
     """Build a site into a folder, by default the production one of this checkout, warnings fatal."""
     command = [sys.executable, "-m", "pelican", str(content), "-s", settings, "-o", str(output)]
-    subprocess.run(
-        [*command, "--fatal", "warnings"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        env=os.environ | environment,
-    )
+    command += ["--fatal", "warnings"]
+    if not compressed:  # half of the time, and only the web server reads it
+        command += ["-e", "PRECOMPRESS_BROTLI=false", "PRECOMPRESS_GZIP=false"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=os.environ | environment)
 
 
 def addresses(site: Path) -> dict[str, Path]:
