@@ -17,7 +17,7 @@ from tests.stack import ENQUIRY, ROOT, Backend, Mailbox, Received
 from tests.test_enquiry import REQUEST
 
 SHARED = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # the server is meant to be shared
 )
