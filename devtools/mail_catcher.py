@@ -44,9 +44,9 @@ class Mail:
 
     @property
     def text(self) -> str:
-        """Return the text that staff read."""
+        """Return the text that staff read, with one kind of line end."""
         body = self.message.get_body(("plain",))
-        return body.get_content() if body else ""
+        return body.get_content().replace("\r\n", "\n") if body else ""
 
     @property
     def attachments(self) -> list[tuple[str, str, bytes]]:

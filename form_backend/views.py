@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 from flask import Flask, Response, abort, g, redirect, render_template, request, url_for
@@ -127,7 +128,7 @@ class FormPage(MethodView):
             form=form,
             problem=problem,
             minutes=-(-(retry_after or 0) // 60),
-            mailto=self._mailto(form),
+            mailto=partial(self._mailto, form),
             reference=g.get("reference"),
             note=Markup(frame.note),  # noqa: S704 - built by Pelican from our own Markdown
         )

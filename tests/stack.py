@@ -8,11 +8,10 @@ import socket
 import socketserver
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -25,6 +24,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from devtools.front import create_front
 from devtools.loopback import HOST, quiet_server
+from devtools.mail_catcher import Mail
 
 ROOT = Path(__file__).parents[1]
 SECRET = "a secret that only the tests have: 0123456789"  # noqa: S105 - it guards nothing
@@ -65,26 +65,11 @@ def addresses(site: Path) -> dict[str, Path]:
     return {f"/{file.relative_to(site)}".removesuffix("index.html"): file for file in site.rglob("*.html")}
 
 
-@dataclass
-class Received:
-    """One message as a real SMTP server took it."""
+@dataclass(frozen=True)
+class Received(Mail):
+    """One message as a real SMTP server took it, with the options of its envelope."""
 
-    sender: str
-    recipients: list[str]
-    options: list[str]
-    source: bytes
-
-    @property
-    def message(self) -> EmailMessage:
-        """Return it parsed."""
-        return message_from_bytes(self.source, policy=policy.default)
-
-    @property
-    def text(self) -> str:
-        """Return the text that staff read, with one kind of line end."""
-        body = self.message.get_body(("plain",))
-        assert body is not None
-        return str(body.get_content()).replace("\r\n", "\n")
+    options: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -103,9 +88,8 @@ class Mailbox:
         """Keep a message (aiosmtpd calls this by its name) and accept it."""
         assert envelope.mail_from is not None
         assert isinstance(envelope.original_content, bytes)
-        self.received.append(
-            Received(envelope.mail_from, envelope.rcpt_tos, envelope.mail_options, envelope.original_content)
-        )
+        sender, recipients, source = envelope.mail_from, envelope.rcpt_tos, envelope.original_content
+        self.received.append(Received(sender, recipients, source, options=envelope.mail_options))
         return "250 taken"
 
 
@@ -299,6 +283,27 @@ def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterato
         finally:
             process.terminate()
             process.wait(timeout=60)
+
+
+@contextmanager
+def traced(
+    *processes: subprocess.Popen[bytes], output: Path, calls: str, options: Sequence[str] = ()
+) -> Iterator[None]:
+    """Have strace note in a file the system calls of processes and their children, as they run now."""
+    parents = [process.pid for process in processes]
+    children = [Path(f"/proc/{pid}/task/{pid}/children").read_text().split() for pid in parents]
+    pids = [*map(str, parents), *(pid for family in children for pid in family)]
+    command = ["strace", "-f", "-qq", *options, "-o", str(output), "-e", f"trace={calls}"]
+    tracer = subprocess.Popen([*command, *(option for pid in pids for option in ("-p", pid))])
+    threads = [status for pid in pids for status in Path(f"/proc/{pid}/task").glob("*/status")]
+    while any("TracerPid:\t0\n" in status.read_text() for status in threads):
+        assert tracer.poll() is None, "strace ended"
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait(timeout=60)
 
 
 @contextmanager

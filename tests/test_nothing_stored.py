@@ -14,7 +14,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from tests.stack import (
     gunicorn,
     needs_debian_package,
     scripted_relay,
+    traced,
 )
 
 LOG_KEYS = {
@@ -160,24 +161,6 @@ class Life:
     trace: list[str]
 
 
-@contextmanager
-def traced(process: subprocess.Popen[bytes], output: Path) -> Iterator[None]:
-    """Note in a file what a process and its children, as they run now, do with files."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    command = ["strace", "-f", "-qq", "-o", str(output), "-e", "trace=%file,ftruncate,memfd_create"]
-    pids = [str(process.pid), *children]
-    tracer = subprocess.Popen([*command, *(option for pid in pids for option in ("-p", pid))])
-    threads = [status for pid in pids for status in Path(f"/proc/{pid}/task").glob("*/status")]
-    while any("TracerPid:\t0\n" in status.read_text() for status in threads):
-        assert tracer.poll() is None, "strace ended"
-        time.sleep(0.01)
-    try:
-        yield
-    finally:
-        tracer.terminate()
-        tracer.wait(timeout=60)
-
-
 @pytest.fixture(scope="module")
 def life(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     """Live through a session of good, bad and failing posts, watched by strace where it is there."""
@@ -191,7 +174,11 @@ def life(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]
         trace = folder / "trace"
         trace.touch()
         canary, began = Canary(), time.time()
-        with traced(backend.process, trace) if shutil.which("strace") else nullcontext():
+        with (
+            traced(backend.process, output=trace, calls="%file,ftruncate,memfd_create")
+            if shutil.which("strace")
+            else nullcontext()
+        ):
             seen = live(backend, relay, own_site, canary)
         yield Life(canary, began, seen, backend, trace.read_text().splitlines())
 

@@ -7,12 +7,11 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +23,17 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from playwright.sync_api import Browser
 
 from devtools.loopback import HOST
-from tests.stack import ROOT, Backend, Mailbox, free_port, gunicorn, needs_debian_package, smtp_server, token
+from tests.stack import (
+    ROOT,
+    Backend,
+    Mailbox,
+    free_port,
+    gunicorn,
+    needs_debian_package,
+    smtp_server,
+    token,
+    traced,
+)
 from tests.test_browser import expired
 from tests.test_check_mail import presenting
 from tests.test_nothing_stored import CHANGES_FILES, Canary, content, files_changed_since
@@ -35,6 +44,7 @@ FORM = "application/x-www-form-urlencoded"
 TEMPORARY = {tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", "/run"}  # noqa: S108
 PLACES = sorted(TEMPORARY | {"/var/log", "/var/lib", str(Path.home()), str(ROOT)})
 WRITES = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendfile,%file,ftruncate,memfd_create"
+CONTENTS = ("-y", "-s", "400000")  # strace shows names of files, and what is written in full
 TO_A_FILE = re.compile(r"\b(?:p?write\w*|sendfile)\(\d+<(?!socket:|pipe:|TCP|UNIX|anon_inode:)")
 BROWSERS_OWN = re.compile(r"/(\.org\.chromium|org\.chromium|playwright|\.config/chromium|chromium)")
 EXPECTED = {
@@ -82,25 +92,6 @@ class Moody(Mailbox):
 def just_now() -> float:
     """Return the time, a little early: the clock of files is coarser."""
     return time.time() - 1
-
-
-@contextmanager
-def watched(*processes: subprocess.Popen[bytes], output: Path) -> Iterator[None]:
-    """Note in a file what processes and their children, as they run now, write, open and change."""
-    parents = [process.pid for process in processes]
-    children = [Path(f"/proc/{pid}/task/{pid}/children").read_text().split() for pid in parents]
-    pids = [*map(str, parents), *(pid for family in children for pid in family)]
-    command = ["strace", "-f", "-qq", "-y", "-s", "400000", "-o", str(output), "-e", f"trace={WRITES}"]
-    tracer = subprocess.Popen([*command, *(option for pid in pids for option in ("-p", pid))])
-    threads = [status for pid in pids for status in Path(f"/proc/{pid}/task").glob("*/status")]
-    while any("TracerPid:\t0\n" in status.read_text() for status in threads):
-        assert tracer.poll() is None, "strace ended"
-        time.sleep(0.01)
-    try:
-        yield
-    finally:
-        tracer.terminate()
-        tracer.wait(timeout=60)
 
 
 @dataclass
@@ -260,7 +251,7 @@ def life(site: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactory)
         )
         web = stack.enter_context(nginx(own_site, folder / "nginx", backend.url))
         life = Life(folder, web, backend, Moody())
-        with watched(backend.process, web.process, output=folder / "trace"):
+        with traced(backend.process, web.process, output=folder / "trace", calls=WRITES, options=CONTENTS):
             life.seen["relay down"] = life.post()
             stack.enter_context(
                 smtp_server(life.relay, port, ssl_context=presenting(authority.issue_cert(HOST)))
@@ -366,7 +357,10 @@ def test_each_setting_of_nginx_bites(site: Path, backend: Backend, tmp_path: Pat
     here = {directive: value.replace("FOLDER", str(folder)) for directive, value in off.items()}
     body = f"message={canary.mark * 9000}...".encode()
     trace = tmp_path / "trace"
-    with nginx(site, folder, backend.url, **here) as web, watched(web.process, output=trace):
+    with (
+        nginx(site, folder, backend.url, **here) as web,
+        traced(web.process, output=trace, calls=WRITES, options=CONTENTS),
+    ):
         raw(web, head(f"Content-Length: {len(body)}"), body, pause=0.2, taste=True)
         raw(web, f"GET /{canary.mark} HTTP/1.1\r\n\r\n".encode())
     written = written_to_files(canary, trace.read_text("utf-8", "replace").splitlines())
