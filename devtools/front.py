@@ -15,6 +15,7 @@ import json
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
+from mimetypes import guess_type
 from pathlib import Path
 from threading import Condition
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 from werkzeug.security import safe_join
-from werkzeug.utils import redirect, send_from_directory
+from werkzeug.utils import redirect
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -103,22 +104,23 @@ def handed_on(request: Request, target: str) -> Response | None:
     }
     options: dict[str, Any] = {"target": target, "host": None, "headers": {}}
     options |= {"remove_prefix": False, "ssl_context": None}
-    response = Response.from_app(PROXY.proxy_to(options, request.path, ""), request.environ | browser)
+    app = PROXY.proxy_to(options, request.path, "")
+    response = Response.from_app(app, request.environ | browser, buffered=True)  # nothing open if they leave
     return None if response.status_code == HTTPStatus.BAD_GATEWAY else response
 
 
 def forms_are_down(site: Path, request: Request) -> Response:
     """Return the form's static frame, whose fallback says where else to write."""
     try:
-        return page(site, request, request.path, 503)
+        return page(site, request.path, 503)
     except NotFound:
-        return page(site, request, "/503.html", 503)
+        return page(site, "/503.html", 503)
 
 
 def static(site: Path, request: Request) -> Response:
     """Return the page at the request's address, or the one that says what is wrong."""
     if request.method not in {"GET", "HEAD"}:
-        response = page(site, request, "/error.html", 405)
+        response = page(site, "/error.html", 405)
         response.headers["Allow"] = "GET, HEAD"
         return response
     folder = safe_join(str(site), request.path.strip("/"))
@@ -127,9 +129,9 @@ def static(site: Path, request: Request) -> Response:
     if folder and Path(folder).is_dir() and not request.path.endswith("/"):
         return redirect(request.full_path.rstrip("?").replace(request.path, f"{request.path}/", 1), 301)
     try:
-        return page(site, request, request.path)
+        return page(site, request.path)
     except NotFound:
-        return page(site, request, "/404.html", 404)
+        return page(site, "/404.html", 404)
 
 
 def redirects(site: Path) -> dict[str, str]:
@@ -138,11 +140,14 @@ def redirects(site: Path) -> dict[str, str]:
     return dict(line.rstrip(";").split() for line in lines)
 
 
-def page(site: Path, request: Request, path: str, status: int = 200) -> Response:
+def page(site: Path, path: str, status: int = 200) -> Response:
     """Return a built file with the headers that every page has."""
     name = f"{path}index.html" if path.endswith("/") else path
-    response = send_from_directory(site, name.lstrip("/"), request.environ, conditional=False, etag=False)
-    response.status_code = status
+    file = safe_join(str(site), name.lstrip("/"))
+    if not file or not Path(file).is_file():
+        raise NotFound
+    # As bytes: the server closes no open file when the browser leaves before the end.
+    response = Response(Path(file).read_bytes(), status, mimetype=guess_type(name)[0])
     response.headers.update(json.loads((site / "form.json").read_text("utf-8"))["headers"])
     response.headers["Cache-Control"] = "no-store"
     return response
