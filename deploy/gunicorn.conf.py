@@ -3,6 +3,7 @@
 import os
 
 from form_backend import log, sandbox, views
+from form_backend.relay import MOST_IN_FLIGHT
 from form_backend.settings import Settings
 
 # What is wrong ends the start here, once and in one sentence, rather than in each worker.
@@ -14,7 +15,7 @@ wsgi_app = "form_backend:create_app()"
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 worker_class = "gthread"
 workers = 1  # limits and what was delivered live in its memory
-threads = 64  # what a thread waits for is the mail relay
+threads = MOST_IN_FLIGHT + 32  # what a thread waits for is the mail relay; some are left to answer the rest
 timeout = graceful_timeout = int(settings.mail_deadline) + 20  # a submission in flight may finish
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - the heartbeat: memory, not a disk; it holds no bytes
 control_socket_disable = True

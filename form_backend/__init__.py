@@ -1,6 +1,7 @@
 """The form backend: e-mails what people type into the website's forms to staff, and keeps nothing."""
 
 import logging.config
+from threading import BoundedSemaphore
 
 from flask import Flask
 from jinja2 import StrictUndefined
@@ -9,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from form_backend import answers, check_mail, log, notices, sandbox, views
 from form_backend.delivered import Delivered
 from form_backend.limits import Limits
+from form_backend.relay import MOST_IN_FLIGHT, Relays
 from form_backend.settings import Settings
 from form_backend.token import References
 
@@ -30,8 +32,10 @@ def create_app() -> Flask:
         settings,
         views.open_site(settings),
         Limits(app, settings),
+        Relays(settings),
         Delivered(),
         References(settings.secret_key),
+        BoundedSemaphore(MOST_IN_FLIGHT),
     )
     views.register(app, desk)
     answers.register(app, desk)

@@ -13,8 +13,9 @@ from flask import render_template
 from flask.cli import with_appcontext
 
 from form_backend import relay
+from form_backend.connection import Connection
 from form_backend.messages import begin
-from form_backend.relay import Connection, Outcome
+from form_backend.relay import Outcome
 from form_backend.settings import Relay, Settings
 from form_backend.views import Desk
 
@@ -123,7 +124,7 @@ def deliver(recipients: list[str], desk: Desk) -> list[str]:
     subject = f"[{desk.site.facts.organisation}] Test of the website's mail"
     message = begin(ours, to, subject, secrets.token_hex(32))
     message.set_content(render_template("email/check-mail.txt", facts=desk.site.facts))
-    delivery = relay.deliver(message, recipients, desk.settings)
+    delivery = desk.relays.deliver(message, recipients)
     if delivery.outcome is Outcome.DELIVERED:
         click.echo(f"The test message was delivered to {', '.join(recipients)}.")
         return []

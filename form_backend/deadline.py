@@ -8,6 +8,8 @@ from typing import Any, cast
 
 # The name service has no time limit of its own, so it is asked in a thread that can be left behind.
 RESOLVER = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolver")
+# A connection that waits is asked after 20 seconds whether the other end is there, and ends after 15 more.
+KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # names that Linux has
 
 
 def remaining(expires: float) -> float:
@@ -37,6 +39,17 @@ class Timed(socket.socket):
         self.settimeout(remaining(self.expires))
         return super().sendall(*args)
 
+    def is_silent(self) -> bool:
+        """Tell, without waiting, whether the connection is up and nothing unread has come."""
+        self.settimeout(0)
+        try:
+            self.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            return False
+        return False
+
 
 class TimedTLS(Timed, ssl.SSLSocket):
     """The same under TLS."""
@@ -60,6 +73,10 @@ def connect(host: str, port: int, expires: float) -> Timed:
             connection.settimeout(remaining(expires))
             connection.connect(address)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in KEEPALIVE.items():
+                if option := getattr(socket, name, None):
+                    connection.setsockopt(socket.IPPROTO_TCP, option, value)
         except OSError as error:
             connection.close()
             failure = error

@@ -21,8 +21,9 @@ from flask import render_template
 from flask.cli import with_appcontext
 
 from form_backend import notice_file
+from form_backend.connection import Connection
 from form_backend.messages import begin
-from form_backend.relay import Connection, Outcome, outcome_of
+from form_backend.relay import Outcome, outcome_of
 from form_backend.settings import Settings
 from form_backend.views import Desk
 

@@ -1,21 +1,23 @@
 """Hand an EmailMessage to a mail relay inside one deadline, and say honestly what became of it."""
 
 import logging
-import re
 import smtplib
 import ssl
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass
-from email import policy
 from email.message import EmailMessage
 from enum import StrEnum
+from threading import Event, Thread
 from time import monotonic
 
 from form_backend import log
-from form_backend.deadline import Timed, connect, secure
-from form_backend.settings import Relay, Settings
+from form_backend.connection import Connection, InDoubtError
+from form_backend.pool import Pool
+from form_backend.settings import Settings
+
+MOST_IN_FLIGHT = 256  # submissions that wait for the relays at once, in one process
+WARM_EVERY = 30  # seconds between log-ins that no message asked for
+SWEEP_EVERY = 10  # seconds
 
 
 class Outcome(StrEnum):
@@ -26,6 +28,7 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"  # no connection, or one that broke before the message was on its way
     SLOW = "slow"  # the deadline passed before the message was on its way
     UNTRUSTED = "untrusted"  # the relay could not prove by TLS who it is
+    BUSY = "busy"  # too many messages wait for the relays, so none was asked
     IN_DOUBT = "in-doubt"  # the message was on its way and no clear answer came
 
 
@@ -38,136 +41,89 @@ class Delivery:
     error: str | None = None
 
 
-class InDoubtError(smtplib.SMTPException):
-    """The message was on its way, and no clear answer came back."""
+class Relays:
+    """The relays, in the order in which they are tried, and the connections to them."""
 
+    def __init__(self, settings: Settings) -> None:
+        """Connect to none yet."""
+        self._settings = settings
+        self._pools = [Pool(relay, settings, MOST_IN_FLIGHT) for relay in settings.mail_relays]
+        self._expected = Event()
+        Thread(target=self._tend, name="relays", daemon=True).start()
 
-class Connection(smtplib.SMTP):
-    """The standard library's SMTP with one deadline for all of it, and TLS that is always verified."""
+    def deliver(self, message: EmailMessage, recipients: Sequence[str]) -> Delivery:
+        """Try the relays in order inside the one deadline; once the message is on its way, never another."""
+        expires = monotonic() + self._settings.mail_deadline
 
-    sock: Timed
+        def hand_over(connection: Connection, pool: Pool) -> dict[int, int]:
+            sender = self._settings.bounces_to
+            return connection.transmit(sender, recipients, message, expires, plain=pool.ailing)
 
-    def __init__(self, relay: Relay, settings: Settings, expires: float) -> None:
-        """Connect, secure and log in; raises OSError, which smtplib's exceptions are."""
-        self._relay, self._context, self._expires = relay, settings.mail_tls, expires
-        our_domain = settings.mail_from.rpartition("@")[2]
-        super().__init__(relay.host, relay.port, local_hostname=our_domain)
+        delivery = Delivery(Outcome.UNREACHABLE)
+        for tried, (position, pool) in enumerate(self._in_order()):
+            now = monotonic()
+            share = now + (expires - now) / (len(self._pools) - tried)
+            delivery = self._try(pool, share, hand_over)
+            log.event(
+                "relay",
+                relay=position,
+                outcome=delivery.outcome,
+                smtp_code=delivery.smtp_code,
+                error=delivery.error,
+            )
+            if delivery.outcome in (Outcome.DELIVERED, Outcome.IN_DOUBT):
+                break
+        return delivery
+
+    def expect(self) -> None:
+        """Have a connection ready, since someone is typing; waits for nothing."""
+        self._expected.set()
+
+    def _in_order(self) -> list[tuple[int, Pool]]:
+        """Return the relays with their positions, those last that failed a short while ago."""
+        return sorted(enumerate(self._pools), key=lambda numbered: numbered[1].ailing)
+
+    def _try(
+        self, pool: Pool, expires: float, hand_over: Callable[[Connection, Pool], dict[int, int]]
+    ) -> Delivery:
+        waiting = pool.take(expires)
         try:
-            self.ehlo_or_helo_if_needed()
-            if relay.security == "starttls":
-                self._start_tls()
-            if relay.user:
-                self.login(relay.user, settings.mail_password or "")
-        except OSError:
-            self.close()
-            raise
-        except ValueError as error:  # a challenge that is no base64
-            self.close()
-            raise smtplib.SMTPException from error
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> Timed:  # noqa: ARG002 - smtplib's own
-        connection = connect(host, port, self._expires)
-        if self._relay.security == "tls":
-            return secure(connection, self._context, host)
-        return connection
-
-    def _start_tls(self) -> None:
-        if not self.has_extn("starttls"):
-            raise ssl.SSLError("the relay offers no STARTTLS")
-        code, reply = self.docmd("STARTTLS")
-        if code != 220:
-            raise smtplib.SMTPResponseException(code, reply)
-        # Not smtplib's starttls(): its handshake may take as long again as the answer before it.
-        self.sock = secure(self.sock, self._context, self._relay.host)
-        self.file = self.ehlo_resp = None  # what came in clear counts no more
-        self.ehlo_or_helo_if_needed()
-
-    def transmit(self, sender: str, recipients: Sequence[str], message: EmailMessage, expires: float) -> None:
-        """Hand the message over; returns once the relay has answered 250 for at least one recipient.
-
-        Once it is on its way no other relay is tried, so the answer has until `expires`.
-        """
-        content, options = self._content(message)
-        code, reply = self.mail(sender, options)
-        if code != 250:
-            raise smtplib.SMTPSenderRefused(code, reply, sender)
-        self._name(recipients)
-        code, reply = self.docmd("DATA")
-        if code != 354:
-            raise smtplib.SMTPDataError(code, reply)
-        self.sock.expires = expires
-        try:
-            self.send(re.sub(rb"(?m)^\.", b"..", content) + b".\r\n")
-            code, reply = self.getreply()
+            connection = waiting or pool.connect(expires)
+            try:
+                refused = hand_over(connection, pool)
+            except OSError:
+                connection.leave()
+                raise
         except OSError as error:
-            raise InDoubtError from error
-        if 400 <= code < 600:
-            raise smtplib.SMTPDataError(code, reply)
-        if code != 250:
-            raise InDoubtError
-
-    def _content(self, message: EmailMessage) -> tuple[bytes, list[str]]:
-        if str(message["Reply-To"]).isascii():
-            return message.as_bytes(policy=policy.SMTP), []
-        if self.has_extn("smtputf8"):
-            return message.as_bytes(policy=policy.SMTPUTF8), ["SMTPUTF8", "BODY=8BITMIME"]
-        without = copy(message)
-        del without["Reply-To"]  # its address stands in the text as well
-        return without.as_bytes(policy=policy.SMTP), []
-
-    def _name(self, recipients: Sequence[str]) -> None:
-        replies = [self.rcpt(recipient) for recipient in recipients]
-        refused = {position: reply for position, reply in enumerate(replies) if reply[0] not in (250, 251)}
-        if len(refused) == len(recipients):
-            raise smtplib.SMTPResponseException(*refused[0])
-        for position, (code, _reply) in refused.items():
+            outcome, code = outcome_of(error), getattr(error, "smtp_code", None)
+            if waiting and (outcome is Outcome.UNREACHABLE or code == 421):
+                return self._try(pool, expires, hand_over)  # it ended while it waited; another may live
+            pool.failed()
+            return Delivery(outcome, code, type(error).__name__)
+        pool.keep(connection)
+        for position, code in refused.items():
             log.event("recipient_refused", level=logging.WARNING, recipient=position, smtp_code=code)
+        return Delivery(Outcome.DELIVERED, 250)
 
-    def leave(self) -> None:
-        """Say goodbye without waiting for the answer: the person waits for nothing more."""
-        with suppress(OSError):
-            self.putcmd("QUIT")
-        self.close()
+    def _tend(self) -> None:
+        """Open a connection when one is expected, close those that waited too long; a thread's whole life."""
+        rested = 0.0
+        while True:
+            expected = self._expected.wait(SWEEP_EVERY)
+            for pool in self._pools:
+                pool.sweep()
+            if expected and monotonic() > rested:
+                rested = monotonic() + WARM_EVERY
+                self._warm()
+            self._expected.clear()
 
-
-def deliver(message: EmailMessage, recipients: Sequence[str], settings: Settings) -> Delivery:
-    """Try the relays in order inside the one deadline; once the message is on its way, never another."""
-    expires = monotonic() + settings.mail_deadline
-
-    def hand_over(connection: Connection) -> None:
-        connection.transmit(settings.bounces_to, recipients, message, expires)
-
-    delivery = Delivery(Outcome.UNREACHABLE)
-    for position, relay in enumerate(settings.mail_relays):
-        relays_left = len(settings.mail_relays) - position
-        now = monotonic()
-        share = now + (expires - now) / relays_left
-        delivery = _try(relay, settings, share, hand_over)
-        log.event(
-            "relay",
-            relay=position,
-            outcome=delivery.outcome,
-            smtp_code=delivery.smtp_code,
-            error=delivery.error,
-        )
-        if delivery.outcome in (Outcome.DELIVERED, Outcome.IN_DOUBT):
-            break
-    return delivery
-
-
-def _try(
-    relay: Relay, settings: Settings, expires: float, hand_over: Callable[[Connection], None]
-) -> Delivery:
-    try:
-        connection = Connection(relay, settings, expires)
+    def _warm(self) -> None:
+        position, pool = self._in_order()[0]
         try:
-            hand_over(connection)
-        finally:
-            connection.leave()
-    except OSError as error:
-        code = getattr(error, "smtp_code", None)
-        return Delivery(outcome_of(error), code, type(error).__name__)
-    return Delivery(Outcome.DELIVERED, 250)
+            pool.warm(monotonic() + self._settings.mail_deadline)
+        except OSError as error:
+            pool.failed()
+            log.event("warm", level=logging.WARNING, relay=position, error=type(error).__name__)
 
 
 def outcome_of(error: OSError) -> Outcome:

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from functools import partial
+from threading import BoundedSemaphore
 from urllib.parse import quote
 
 from flask import Flask, Response, abort, g, redirect, render_template, request, url_for
@@ -10,13 +11,13 @@ from flask.typing import ResponseReturnValue
 from flask.views import MethodView, View
 from markupsafe import Markup
 
-from form_backend import log, relay
+from form_backend import log
 from form_backend.delivered import Delivered
 from form_backend.forms import EnquiryForm, InformationRequestForm, SiteForm
 from form_backend.frames import Facts, Site
 from form_backend.limits import Limits
 from form_backend.messages import compose, plain_words
-from form_backend.relay import Delivery, Outcome
+from form_backend.relay import Delivery, Outcome, Relays
 from form_backend.settings import Settings, SettingsError
 from form_backend.token import References, Tokens, digest, reference
 
@@ -35,8 +36,10 @@ class Desk:
     settings: Settings
     site: Site
     limits: Limits
+    relays: Relays
     delivered: Delivered
     references: References
+    in_flight: BoundedSemaphore
 
 
 def open_site(settings: Settings) -> Site:
@@ -82,12 +85,20 @@ class FormPage(MethodView):
         g.reference = reference(words)
         if words not in self.desk.delivered:
             self.desk.limits.check_person()
-        delivery = self.desk.delivered.once(words, lambda: self._deliver(form, words))
+        delivery = self._deliver_once(form, words)
         if delivery.outcome is not Outcome.DELIVERED:
             return self.show(form, 503, delivery.outcome, RETRY_AFTER)
         g.outcome = delivery.outcome
         signed = self.desk.references.sign(g.reference)
         return redirect(url_for(f"{form.name_of_form}_sent", ref=signed), 303)
+
+    def _deliver_once(self, form: SiteForm, words: bytes) -> Delivery:
+        if not self.desk.in_flight.acquire(blocking=False):
+            return Delivery(Outcome.BUSY)
+        try:
+            return self.desk.delivered.once(words, lambda: self._deliver(form, words))
+        finally:
+            self.desk.in_flight.release()
 
     def _deliver(self, form: SiteForm, words: bytes) -> Delivery:
         settings = self.desk.settings
@@ -95,7 +106,7 @@ class FormPage(MethodView):
         if not _requests_arrive(form.facts, settings):
             log.event("recipients_outdated", level=logging.ERROR)
         message = compose(form, words, recipients, settings)
-        delivery = relay.deliver(message, recipients, settings)
+        delivery = self.desk.relays.deliver(message, recipients)
         if delivery.outcome is Outcome.DELIVERED:
             self.desk.limits.count_delivered()
         return delivery
@@ -121,6 +132,7 @@ class FormPage(MethodView):
         self, form: SiteForm, status: int, problem: str | None = None, retry_after: int | None = None
     ) -> Response:
         """Answer with the form in its frame, and above it what has to be known or done."""
+        self.desk.relays.expect()
         g.outcome = problem or ("shown" if status == 200 else "wrong")
         frame = self.desk.site.page(form.name_of_form)
         content = render_template(

@@ -1,5 +1,6 @@
 """The real parts that tests run: the build, the form backend under gunicorn, SMTP servers, the website."""
 
+import asyncio
 import json
 import os
 import re
@@ -93,11 +94,33 @@ class Mailbox:
         return "250 taken"
 
 
+class ClosingController(Controller):
+    """aiosmtpd's server; when it stops, it hangs up on clients that keep their connections."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Remember each conversation."""
+        super().__init__(*args, **options)
+        self.conversations: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        """Begin a conversation (aiosmtpd calls this by its name)."""
+        conversation: SMTP = super().factory()  # type: ignore[no-untyped-call]  # aiosmtpd's own
+        self.conversations.append(conversation)
+        return conversation
+
+    def stop(self, no_assert: bool = False) -> None:  # noqa: FBT001, FBT002 - aiosmtpd's own
+        """Hang up, then stop."""
+        for conversation in self.conversations:
+            if isinstance(conversation.transport, asyncio.WriteTransport):
+                self.loop.call_soon_threadsafe(conversation.transport.abort)
+        super().stop(no_assert)
+
+
 @contextmanager
 def smtp_server(handler: Any = None, port: int = 0, **options: Any) -> Iterator[Mailbox]:
     """Run a real SMTP server on loopback; `options` are aiosmtpd's, such as `tls_context`."""
     mailbox = handler or Mailbox()
-    controller = Controller(mailbox, hostname=HOST, port=port or free_port(), **options)
+    controller = ClosingController(mailbox, hostname=HOST, port=port or free_port(), **options)
     controller.start()
     mailbox.port = controller.port
     try:
@@ -116,10 +139,11 @@ ANSWERS: dict[str, Step] = {
 
 
 class ScriptedRelay(socketserver.ThreadingTCPServer):
-    """A relay that follows a script: steps by SMTP command, `banner`, and `taken` after the final dot."""
+    """A relay that follows a script: steps by SMTP command, `banner`, and `taken` for the whole message."""
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 512
 
     def __init__(self) -> None:
         """Listen on loopback; without a script every step is answered as by a good relay."""
@@ -127,13 +151,17 @@ class ScriptedRelay(socketserver.ThreadingTCPServer):
         self.port: int = self.server_address[1]
         self.relay = f"smtp://{HOST}:{self.port}"
         self.over = Event()
+        self.lines: set[socket.socket] = set()
         self.follow()
 
     def follow(self, **script: Step) -> None:
-        """Forget what was heard, and do this from now on."""
+        """Hang up, forget what was heard, and do this from now on."""
+        for line in tuple(self.lines):
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
         self.script = ANSWERS | script
         self.heard = bytearray()
-        self.taken = 0
+        self.called = self.taken = 0
 
 
 class Conversation(socketserver.StreamRequestHandler):
@@ -143,15 +171,22 @@ class Conversation(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Greet, then answer command after command until one side hangs up."""
+        self.server.called += 1
+        self.server.lines.add(self.connection)
         with suppress(OSError):
             listening = self.do("banner")
             while listening and (line := self.line()):
-                listening = self.do(line.partition(b" ")[0].strip().decode("latin-1").upper())
-                if self.reads_message:
-                    while self.line() not in (b".\r\n", b""):
-                        pass
+                verb, _, arguments = line.decode("latin-1").upper().strip().partition(" ")
+                if came := verb == "BDAT":
+                    self.server.heard += self.rfile.read(int(arguments.split()[0]))
+                else:
+                    listening = self.do(verb)
+                if self.asked_for_message:
+                    came = b".\r\n" in iter(self.line, b"")
+                if came:
                     self.server.taken += 1
                     listening = self.do("taken")
+        self.server.lines.discard(self.connection)
 
     def line(self) -> bytes:
         """Hear one line."""
@@ -169,7 +204,7 @@ class Conversation(socketserver.StreamRequestHandler):
                 self.wfile.write(part)
             else:
                 self.server.over.wait(part)
-        self.reads_message = ANSWERS["DATA"][0] in did
+        self.asked_for_message = ANSWERS["DATA"][0] in did
         return True
 
 
@@ -276,7 +311,8 @@ def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterato
         )
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         try:
-            with httpx.Client(base_url=url, timeout=60) as client:
+            limits = httpx.Limits(max_connections=None)
+            with httpx.Client(base_url=url, timeout=60, limits=limits) as client:
                 wait_until_it_serves(client, process, log_file)
                 listener.close()  # once gunicorn stops, nothing may answer at its port
                 yield Backend(url, process, log_file, client)

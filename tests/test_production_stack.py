@@ -118,8 +118,11 @@ class Life:
         return self.web.before(self.backend).post(self.canary.words | changed)
 
 
-def raw(web: WebServer, *parts: bytes, pause: float = 0, taste: bool = False) -> httpx.Response:
-    """Say something to nginx in pieces, and return the answer; status 0 where we left without all of one."""
+def raw(web: WebServer, *parts: bytes, pause: float = 0, taste: float = 0) -> httpx.Response:
+    """Say something to nginx in pieces, and return the answer; status 0 where we left without all of one.
+
+    To taste is to take one byte of the answer, and to leave nginx so many seconds to take in the rest.
+    """
     with (
         socket.create_connection((HOST, web.port)) as connection,
         web.tls.wrap_socket(connection, server_hostname=NAME) as secured,
@@ -129,7 +132,7 @@ def raw(web: WebServer, *parts: bytes, pause: float = 0, taste: bool = False) ->
             time.sleep(pause)
         if taste:
             secured.recv(1)
-            time.sleep(0.2)  # nginx takes in the rest of the answer
+            time.sleep(taste)
         if parts[-1].endswith(b"..."):
             return httpx.Response(0)
         with secured.makefile("rb") as stream:
@@ -361,7 +364,7 @@ def test_each_setting_of_nginx_bites(site: Path, backend: Backend, tmp_path: Pat
         nginx(site, folder, backend.url, **here) as web,
         traced(web.process, output=trace, calls=WRITES, options=CONTENTS),
     ):
-        raw(web, head(f"Content-Length: {len(body)}"), body, pause=0.2, taste=True)
+        raw(web, head(f"Content-Length: {len(body)}"), body, pause=0.2, taste=1.5)
         raw(web, f"GET /{canary.mark} HTTP/1.1\r\n\r\n".encode())
     written = written_to_files(canary, trace.read_text("utf-8", "replace").splitlines())
     files = files_with(canary, began, [str(tmp_path)], trace)

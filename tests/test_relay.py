@@ -16,6 +16,7 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from devtools.loopback import HOST
+from form_backend.relay import MOST_IN_FLIGHT
 from tests.stack import (
     ENQUIRY,
     Backend,
@@ -62,17 +63,6 @@ def scripted(site: Path, relay: ScriptedRelay, tmp_path_factory: pytest.TempPath
     """Run a form backend with a short deadline in front of the scripted relay."""
     log_file = tmp_path_factory.mktemp("scripted") / "log"
     with gunicorn(site, relay.relay, log_file, FLASK_MAIL_DEADLINE="1") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def paired(
-    site: Path, relay: ScriptedRelay, shared_mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Backend]:
-    """Run a form backend in front of two relays, the scripted one first."""
-    log_file = tmp_path_factory.mktemp("paired") / "log"
-    relays = f"{relay.relay},{shared_mailbox.relay}"
-    with gunicorn(site, relays, log_file, FLASK_MAIL_DEADLINE="2") as running:
         yield running
 
 
@@ -162,6 +152,150 @@ def test_a_250_inside_the_deadline_is_thanked_for(
     assert scripted.enquire(message=f"{answer!r}").status_code == 303
 
 
+FLIGHT: Step = (b"250-relay\r\n250-PIPELINING\r\n250 CHUNKING\r\n",)
+OUT_OF_TURN: Step = (b"503 out of turn\r\n",)
+IN_ONE_FLIGHT: list[tuple[dict[str, Step], str]] = [
+    ({"MAIL": (b"451 later\r\n",), "RCPT": OUT_OF_TURN, "taken": OUT_OF_TURN}, "refused"),
+    ({"MAIL": (b"421 bye\r\n", None)}, "refused"),
+    ({"MAIL": (b"550 never\r\n", None)}, "refused"),
+    ({"RCPT": (b"550 nobody\r\n",), "taken": (b"554 to nobody\r\n",)}, "refused"),
+    ({"RCPT": (b"550 nobody\r\n", None)}, "refused"),
+    ({"taken": (b"452 full\r\n",)}, "refused"),
+    ({"taken": (b"502 what is BDAT?\r\n",)}, "refused"),
+    ({"MAIL": GARBAGE, "taken": (b"554 no\r\n",)}, "unreachable"),
+    ({"MAIL": DROP}, "in-doubt"),
+    ({"RCPT": DROP}, "in-doubt"),
+    ({"MAIL": GARBAGE, "RCPT": DROP}, "in-doubt"),
+    ({"MAIL": (b"451 later\r\n",), "RCPT": OUT_OF_TURN}, "in-doubt"),
+    ({"RCPT": (b"550 nobody\r\n",)}, "in-doubt"),
+    *(({"taken": step}, "in-doubt") for step in (DROP, GARBAGE, (b"354 what?\r\n",), HANG, DRIP)),
+    ({"RCPT": HANG}, "in-doubt"),
+]
+
+
+TAKEN_IN_ONE_FLIGHT: list[dict[str, Step]] = [
+    {"MAIL": (b"2", 0.05, b"50 fi", 0.05, b"ne\r\n")},
+    {"MAIL": (), "RCPT": (), "taken": (b"250 one\r\n250-two\r\n250 two\r\n250 three\r\n",)},
+]
+
+
+def test_in_one_flight_each_reply_is_judged(serve: Serve) -> None:
+    """Envelope and message may leave together; only a 250 for both is a yes, and only a clear no is a no."""
+    with ExitStack() as stack:
+        relays = [stack.enter_context(scripted_relay()) for _ in IN_ONE_FLIGHT]
+        for relay, (script, _outcome) in zip(relays, IN_ONE_FLIGHT, strict=True):
+            relay.follow(EHLO=FLIGHT, **script)
+        backend = serve(",".join(relay.relay for relay in relays), FLASK_MAIL_DEADLINE="2")
+
+        while len(tried := attempts(backend, 0)) < len(relays):
+            answer = backend.enquire(message="together")
+
+            assert answer.status_code == 503
+            last = attempts(backend, 0)[-1]
+            assert ("may have reached us" in answer.text) == (last["outcome"] == "in-doubt")
+
+        outcomes = {attempt["relay"]: attempt["outcome"] for attempt in tried}
+        assert outcomes == dict(enumerate(outcome for _script, outcome in IN_ONE_FLIGHT))
+
+
+def test_replies_to_one_flight_may_be_split_or_joined(serve: Serve, relay: ScriptedRelay) -> None:
+    """How replies fall into packets changes nothing."""
+    backend = serve(relay.relay)
+
+    for script in TAKEN_IN_ONE_FLIGHT:
+        relay.follow(EHLO=FLIGHT, **script)
+
+        assert backend.enquire(message=f"{script}").status_code == 303
+        assert b"BDAT" in relay.heard
+
+
+def test_relay_that_fails_in_one_flight_is_served_the_plain_way(serve: Serve, relay: ScriptedRelay) -> None:
+    """What a relay offers and does not honour costs one attempt: pressing Send again sends."""
+    relay.follow(EHLO=FLIGHT, taken=(b"500 BDAT?\r\n",))
+    backend = serve(relay.relay)
+
+    assert_all_kept(backend.enquire(), ENQUIRY)
+
+    relay.script["taken"] = (b"250 fine\r\n",)
+    relay.heard.clear()
+
+    assert backend.enquire().status_code == 303
+    assert b"BDAT" not in relay.heard
+    assert b"DATA\r\n" in relay.heard
+
+
+@pytest.mark.parametrize(("recipients", "status"), [(b"550 nobody\r\n", 503), (b"250 known\r\n", 303)])
+def test_envelope_in_one_flight(serve: Serve, relay: ScriptedRelay, recipients: bytes, status: int) -> None:
+    """Without CHUNKING the envelope alone is pipelined; a relay that wants one for nobody gets none."""
+    relay.follow(EHLO=(b"250-relay\r\n250 PIPELINING\r\n",), RCPT=(recipients,))
+
+    answer = serve(relay.relay).enquire(message=f"{recipients!r}")
+
+    assert answer.status_code == status
+    assert (b"DATA\r\n.\r\n" in relay.heard) == (status == 503)
+
+
+def test_connection_is_used_again(serve: Serve, relay: ScriptedRelay) -> None:
+    """A connection waits for the next message; one that the relay ended meanwhile is replaced unnoticed."""
+    backend = serve(relay.relay)
+    endings: list[Step] = [(b"250 fine\r\n", 0.1, None), (b"250 fine\r\n", 0.1, b"421 bye\r\n", 3600.0)]
+
+    relay.follow()
+    shown = backend.form()
+    while b"noop" not in relay.heard:
+        relay.over.wait(0.02)
+
+    for number in range(3):
+        assert backend.post(ENQUIRY | {"message": f"again {number}"}, shown=shown).status_code == 303
+    assert relay.called == 1
+
+    for ending in endings:
+        relay.follow(taken=ending)
+        for moment in ("before", "after"):
+            answer = backend.post(ENQUIRY | {"message": f"{moment} {ending}"}, shown=shown)
+            relay.over.wait(0.3)
+
+            assert answer.status_code == 303
+        assert relay.called == 2
+    assert {attempt["outcome"] for attempt in attempts(backend, 0)} == {"delivered"}
+
+
+def test_shown_form_opens_one_connection(serve: Serve, relay: ScriptedRelay) -> None:
+    """While someone types, a connection is made ready; a flood of page views makes no second one."""
+    backend = serve(relay.relay)
+    relay.follow()
+
+    for _ in range(5):
+        shown = backend.form()
+        relay.over.wait(0.05)
+
+    assert b"noop" in relay.heard.lower()
+    assert b"mail" not in relay.heard.lower()
+    assert backend.post(ENQUIRY | {"message": "found it ready"}, shown=shown).status_code == 303
+    assert relay.called == 1
+
+
+def test_more_than_can_wait_hear_so_at_once(serve: Serve) -> None:
+    """Beyond the bound on submissions in flight: 503 without waiting, and every word is kept."""
+    with scripted_relay() as relay, ThreadPoolExecutor(MOST_IN_FLIGHT) as people:
+        relay.follow(taken=(3600.0, b"250 fine\r\n"))
+        backend = serve(relay.relay, FLASK_MAIL_DEADLINE="25")
+        shown = backend.form()
+        waiting = [
+            people.submit(backend.post, ENQUIRY | {"message": f"in flight {number}"}, shown=shown)
+            for number in range(MOST_IN_FLIGHT)
+        ]
+        while relay.taken < MOST_IN_FLIGHT:
+            relay.over.wait(0.05)
+
+        page = backend.post(ENQUIRY | {"message": "one too many"}, shown=shown)
+
+        relay.over.set()  # wait no more
+        assert_all_kept(page, ENQUIRY | {"message": "one too many"})
+        assert "Very many people" in page.text
+        assert {answer.result().status_code for answer in waiting} == {303}
+
+
 def test_relay_that_knows_no_ehlo(scripted: Backend, relay: ScriptedRelay) -> None:
     """A relay of the old kind is greeted with HELO."""
     relay.follow(EHLO=(b"502 what?\r\n",))
@@ -208,47 +342,42 @@ def test_same_words_at_the_same_moment(scripted: Backend, relay: ScriptedRelay) 
     assert relay.taken == 1
 
 
-@pytest.mark.parametrize(
-    ("step", "does"),
-    [("banner", HANG), ("EHLO", DROP), ("RCPT", (b"451 later\r\n",)), ("taken", (b"554 not from you\r\n",))],
-)
-def test_second_relay_takes_what_the_first_does_not(
-    paired: Backend, relay: ScriptedRelay, mailbox: Mailbox, step: str, does: Step
-) -> None:
-    """Relays are tried in order inside the one deadline, until one takes the message."""
-    relay.follow(**{step: does})
-    since = len(paired.log)
+def test_relays_are_tried_in_order_and_ailing_ones_last(serve: Serve, mailbox: Mailbox) -> None:
+    """Each gets its share of the one deadline until one takes the message; who failed is asked last."""
+    failures: list[dict[str, Step]] = [
+        {"banner": HANG},
+        {"EHLO": DROP, "HELO": DROP},
+        {"RCPT": (b"451 later\r\n",)},
+        {"taken": (b"554 not from you\r\n",)},
+    ]
+    with ExitStack() as stack:
+        relays = [stack.enter_context(scripted_relay()) for _ in failures]
+        for relay, failure in zip(relays, failures, strict=True):
+            relay.follow(**failure)
+        addresses = ",".join(relay.relay for relay in relays)
+        backend = serve(f"{addresses},{mailbox.relay}", FLASK_MAIL_DEADLINE="2")
 
-    answer = paired.enquire(message=f"first {step}")
+        answers = [backend.enquire(message=message) for message in ("first", "second")]
 
-    assert answer.status_code == 303
-    assert len(mailbox.received) == 1
-    assert [attempt["relay"] for attempt in attempts(paired, since)] == [0, 1]
-    assert paired.log[-1]["duration_ms"] < 2900
+        assert [answer.status_code for answer in answers] == [303, 303]
+        assert len(mailbox.received) == 2
+        assert [attempt["relay"] for attempt in attempts(backend, 0)] == [0, 1, 2, 3, 4, 4]
+        assert backend.log[-1]["duration_ms"] < 2900
 
 
 def test_no_second_relay_once_the_message_is_on_its_way(
-    paired: Backend, relay: ScriptedRelay, mailbox: Mailbox
+    serve: Serve, relay: ScriptedRelay, mailbox: Mailbox
 ) -> None:
-    """A message that the first relay may have goes to no other."""
-    relay.follow(taken=DROP)
-
-    page = paired.enquire(message="perhaps there")
-
-    assert page.status_code == 503
-    assert relay.taken == 1
-    assert not mailbox.received
-
-
-def test_first_relay_may_answer_as_late_as_the_deadline(
-    paired: Backend, relay: ScriptedRelay, mailbox: Mailbox
-) -> None:
-    """Once the message is on its way, the time kept for the second relay is the first one's too."""
+    """A message that the first relay may have goes to no other by itself, and has until the deadline."""
+    backend = serve(f"{relay.relay},{mailbox.relay}", FLASK_MAIL_DEADLINE="2")
     relay.follow(taken=(1.4, b"250 late\r\n"))
 
-    answer = paired.enquire(message="later than its share")
+    assert backend.enquire(message="later than its share").status_code == 303
 
-    assert answer.status_code == 303
+    relay.follow(taken=DROP)
+
+    assert backend.enquire(message="perhaps there").status_code == 503
+    assert relay.taken == 1
     assert not mailbox.received
 
 
