@@ -9,9 +9,10 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
-from email import policy
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from time import monotonic
+from typing import cast
 
 from form_backend.deadline import Timed, connect, secure
 from form_backend.settings import Relay, Settings
@@ -98,12 +99,13 @@ class Connection(smtplib.SMTP):
 
     def _content(self, message: EmailMessage) -> tuple[bytes, list[str]]:
         if str(message["Reply-To"]).isascii():
-            return message.as_bytes(policy=policy.SMTP), []
+            return message.as_bytes(), []
         if self.has_extn("smtputf8"):
-            return message.as_bytes(policy=policy.SMTPUTF8), ["SMTPUTF8", "BODY=8BITMIME"]
+            policy = cast("EmailPolicy[EmailMessage]", message.policy)
+            return message.as_bytes(policy=policy.clone(utf8=True)), ["SMTPUTF8", "BODY=8BITMIME"]
         without = copy(message)
         del without["Reply-To"]  # its address stands in the text as well
-        return without.as_bytes(policy=policy.SMTP), []
+        return without.as_bytes(), []
 
     def _one_flight(self, envelope: list[str], content: bytes, expires: float) -> list[Reply]:
         """Send all at once, then read and judge each reply; return those to the envelope."""

@@ -1,10 +1,14 @@
 """A valid form becomes the EmailMessage that staff read."""
 
+from __future__ import annotations
+
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from email.headerregistry import Address
+from email.header import Header
+from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
 
 from flask import render_template
@@ -19,14 +23,30 @@ from form_backend.token import SAST, reference
 KEPT = frozenset("\t\u200c\u200d\u2060")  # tab, and the joiners that scripts and emoji are written with
 
 
+class AsWritten(HeaderRegistry):
+    """Headers as they go out, each at most once: to parse and fold them takes longer than all the rest."""
+
+    def __call__(self, name: str, value: str) -> str:  # type: ignore[override]  # noqa: ARG002
+        """Take the value as it is; the policy has refused one with a line break."""
+        return value
+
+    def __getitem__(self, name: str) -> type:
+        """Return what allows a header once."""
+        return UniqueUnstructuredHeader
+
+
+AS_WRITTEN = SMTP.clone(header_factory=AsWritten(), refold_source="none")
+
+
 def compose(form: SiteForm, digest: bytes, recipients: Sequence[str], settings: Settings) -> EmailMessage:
     """Return the message: our own From, the person in Reply-To, and nothing typed freely in a header."""
     facts, now = form.facts, datetime.now(UTC)
     answer_by = (now.astimezone(SAST) + timedelta(days=facts.answer_days)).date()
-    ours = Address(f"{facts.organisation} website", addr_spec=settings.mail_from)
-    subject = f"[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}"
-    message = begin(ours, [Address(addr_spec=recipient) for recipient in recipients], subject, digest.hex())
-    message["Reply-To"] = _reply_to(form)
+    ours = Address(_ascii(f"{facts.organisation} website"), addr_spec=settings.mail_from)
+    subject = _ascii(f"[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}")
+    to = [Address(addr_spec=recipient) for recipient in recipients]
+    message = begin(ours, to, subject, digest.hex(), AS_WRITTEN)
+    message["Reply-To"] = str(_reply_to(form))
     body = render_template(
         f"email/{form.name_of_form}.txt",
         form=form,
@@ -45,16 +65,26 @@ def compose(form: SiteForm, digest: bytes, recipients: Sequence[str], settings: 
     return message
 
 
-def begin(ours: Address, to: Sequence[Address], subject: str, unique: str) -> EmailMessage:
+def begin(
+    ours: Address,
+    to: Sequence[Address],
+    subject: str,
+    unique: str,
+    policy: EmailPolicy[EmailMessage] = SMTP,
+) -> EmailMessage:
     """Return a message with the headers that all of ours have; `unique` makes its Message-ID."""
-    message = EmailMessage()
-    message["From"] = ours
-    message["To"] = to
+    message = EmailMessage(policy)
+    message["From"] = str(ours)
+    message["To"] = ", ".join(map(str, to))
     message["Subject"] = subject
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{unique}@{ours.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     return message
+
+
+def _ascii(header: str) -> str:
+    return Header(header).encode(linesep="")
 
 
 def _subject(form: SiteForm, answer_by: date) -> str:

@@ -12,6 +12,7 @@ from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
 from typing import Any, cast
 
 from itsdangerous import BadData, BadSignature, SignatureExpired, Signer, URLSafeTimedSerializer
@@ -35,11 +36,11 @@ class Tokens:
     consent: str
     answers_post: bool
 
-    @property
+    @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self.secret_key, salt="form token")
 
-    @property
+    @cached_property
     def _wording(self) -> str:
         """The consent's wording, so that the mail can quote only what the person was shown."""
         return hashlib.sha256(self.consent.encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from form_backend import log
 from form_backend.delivered import Delivered
 from form_backend.forms import EnquiryForm, InformationRequestForm, SiteForm
-from form_backend.frames import Facts, Site
+from form_backend.frames import Facts, Frame, Site
 from form_backend.limits import Limits
 from form_backend.messages import compose, plain_words
 from form_backend.relay import Delivery, Outcome, Relays
@@ -58,6 +58,17 @@ def _requests_arrive(facts: Facts, settings: Settings) -> bool:
     return facts.requests_email.casefold() in map(str.casefold, settings.requests_to)
 
 
+@dataclass(frozen=True)
+class Blank:
+    """The page of a form that nobody has typed into, cut where its token goes."""
+
+    facts: Facts
+    frame: Frame
+    tokens: Tokens
+    before: str
+    after: str
+
+
 class FormPage(MethodView):
     """One form: shown, checked, delivered."""
 
@@ -66,13 +77,29 @@ class FormPage(MethodView):
     def __init__(self, form_class: type[SiteForm], desk: Desk) -> None:
         """Serve this form in the site's frame of the same name."""
         self.form_class, self.desk = form_class, desk
+        self._blanks: dict[str, Blank] = {}
 
     def get(self) -> Response:
         """Show the form, empty or with a topic's text in it."""
-        response = self.show(self.form(), 200)
+        blank = self._blank(request.args.get("about", ""))
+        self.desk.relays.expect()
+        g.outcome = "shown"
+        response = Response(f"{blank.before}{blank.tokens.issue()}{blank.after}")
         # It holds nothing typed, and with `no-store` browsers forget on Back what was typed into it.
         response.headers["Cache-Control"] = "private, no-cache"
         return response
+
+    def _blank(self, topic: str) -> Blank:
+        """Return the blank page for a topic; it is rendered once a build, since only its token changes."""
+        facts, frame = self.desk.site.facts, self.desk.site.page(self.form_class.name_of_form)
+        known = topic if topic in facts.topics else ""
+        blank = self._blanks.get(known)
+        if blank is None or blank.facts is not facts or blank.frame is not frame:
+            form = self.form()
+            page = self.show(form, 200).get_data(as_text=True)
+            before, after = page.split(form["token"].current_token)
+            blank = self._blanks[known] = Blank(facts, frame, form.meta.csrf_context, before, after)
+        return blank
 
     def post(self) -> ResponseReturnValue:
         """Deliver what was typed and redirect, or show the form again and say why."""
