@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from limits import parse_many
@@ -216,6 +216,7 @@ def _limits_url(text: str) -> str:
     try:
         url = urlsplit(text)
         usable = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0
+        usable = usable and parse_qs(url.query).keys() <= {"ssl_ca_certs"}
     except ValueError:  # its text may quote a password
         usable = False
     if text != "memory://" and not usable:
