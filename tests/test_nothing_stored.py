@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
+from binascii import hexlify
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext, suppress
@@ -91,12 +92,12 @@ class Canary:
 
 
 def encodings(word: bytes) -> list[bytes]:
-    """Return a word raw, in URLs, and in base64 wherever it begins; no other encoding changes these words."""
+    """Return a word raw, in URLs, in hexadecimal, and in base64 wherever it begins."""
     inside = [
         b64encode(b" " * before + word)[-(-before * 8 // 6) : (before + len(word)) * 8 // 6]
         for before in range(3)
     ]
-    return [word, word.replace(b" ", b"+").replace(b"+27", b"%2B27"), *inside]
+    return [word, word.replace(b" ", b"+").replace(b"+27", b"%2B27"), hexlify(word), *inside]
 
 
 def live(backend: Backend, relay: ScriptedRelay, site: Path, canary: Canary) -> dict[str, httpx.Response]:
@@ -192,7 +193,7 @@ def test_encodings_are_found(life: Life) -> None:
     """The search would find a word, whatever stands around it."""
     found = [
         life.canary.found_in(encode(f"{before}{word}.".encode()))
-        for encode in (bytes, b64encode)
+        for encode in (bytes, hexlify, b64encode)
         for before in ("", "a", "bc", "def")
         for word in (life.canary.mark, life.canary.words["phone"])
     ]
