@@ -2,6 +2,7 @@
 
 import logging.config
 from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from jinja2 import StrictUndefined
@@ -13,6 +14,9 @@ from form_backend.limits import Limits
 from form_backend.relay import MOST_IN_FLIGHT, Relays
 from form_backend.settings import Settings
 from form_backend.token import References
+
+if TYPE_CHECKING:
+    from form_backend.shared_store import Claims, Store
 
 
 def create_app() -> Flask:
@@ -28,12 +32,13 @@ def create_app() -> Flask:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's way
 
     answers.start_clock(app)
+    store, claims = _shared(settings)
     desk = views.Desk(
         settings,
         views.open_site(settings),
-        Limits(app, settings),
+        Limits(app, settings, store),
         Relays(settings),
-        Delivered(),
+        Delivered(claims),
         References(settings.secret_key),
         BoundedSemaphore(MOST_IN_FLIGHT),
     )
@@ -43,3 +48,13 @@ def create_app() -> Flask:
     app.cli.add_command(check_mail.command(desk))
     log.event("started")
     return app
+
+
+def _shared(settings: Settings) -> "tuple[Store, Claims] | tuple[None, None]":
+    """Return what this process shares with others, where the settings name a store."""
+    if settings.limits_url == "memory://":
+        return None, None
+    from form_backend.shared_store import Claims, Store  # noqa: PLC0415 - see there
+
+    store = Store.at(settings.limits_url)
+    return store, Claims(store, settings.mail_deadline)

@@ -5,8 +5,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Lock
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from form_backend.relay import Delivery, Outcome
+
+if TYPE_CHECKING:
+    from form_backend.shared_store import Claims
 
 KEEP = 24 * 60 * 60  # seconds: the day is part of what is hashed, so it cannot match for longer
 MOST = 20_000  # hashes, about 5 MB; beyond it the oldest are forgotten first
@@ -15,8 +19,9 @@ MOST = 20_000  # hashes, about 5 MB; beyond it the oldest are forgotten first
 class Delivered:
     """Let one copy of the same words out; a second waits for its outcome and shares it."""
 
-    def __init__(self) -> None:
-        """Start with nothing remembered."""
+    def __init__(self, claims: "Claims | None") -> None:
+        """Start with nothing remembered; `claims` are what other processes know."""
+        self._claims = claims
         self._lock = Lock()
         self._on_the_way: dict[bytes, Future[Delivery]] = {}
         self._expiries: OrderedDict[bytes, float] = OrderedDict()
@@ -36,7 +41,7 @@ class Delivered:
         if first is not None:
             return first.result()
         try:
-            mine.set_result(send())
+            mine.set_result(self._claims.once(digest, send) if self._claims else send())
         except BaseException as error:  # noqa: BLE001 - the copy that waits must hear of it too
             mine.set_exception(error)
         with self._lock:
