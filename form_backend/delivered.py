@@ -26,10 +26,6 @@ class Delivered:
         self._on_the_way: dict[bytes, Future[Delivery]] = {}
         self._expiries: OrderedDict[bytes, float] = OrderedDict()
 
-    def __contains__(self, digest: bytes) -> bool:
-        """Tell whether these words were delivered or are on their way."""
-        return digest in self._on_the_way or self._expiries.get(digest, 0) > monotonic()
-
     def once(self, digest: bytes, send: Callable[[], Delivery]) -> Delivery:
         """Send, unless it was sent or is on its way; a failure is forgotten, so that Send works again."""
         with self._lock:

@@ -1,6 +1,7 @@
 """How much one person, one address and the whole site may send; addresses are counted as keyed hashes."""
 
 import hmac
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from time import time
 from typing import TYPE_CHECKING, Any, cast
@@ -10,6 +11,7 @@ from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 from limits import parse_many
 from werkzeug.exceptions import TooManyRequests
 
+from form_backend.relay import Delivery, Outcome
 from form_backend.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,17 +37,23 @@ class Limits:
             on_breach=_refuse,
         )
 
-    def check_person(self) -> None:
-        """Raise TooManyRequests where this person has sent as many messages as the limit allows."""
-        counts, client = self._limiter.limiter, self._client()
-        for limit in self._person_limit:
-            if not counts.test(limit, "person", client):
-                raise _too_many(counts.get_window_stats(limit, "person", client).reset_time)
+    def count_message(self, send: Callable[[], Delivery]) -> Delivery:
+        """Send, where this person's limit allows one more, and count only what is delivered.
 
-    def count_delivered(self) -> None:
-        """Count one message that was delivered against this person's limit."""
-        for limit in self._person_limit:
-            self._limiter.limiter.hit(limit, "person", self._client())
+        It is counted beforehand and given back after a failure, so that many at once do not pass the limit.
+        """
+        counts, client = self._limiter.limiter, self._client()
+        delivered = False
+        try:
+            if over := [limit for limit in self._person_limit if not counts.hit(limit, "person", client)]:
+                raise _too_many(counts.get_window_stats(over[0], "person", client).reset_time)
+            delivery = send()
+            delivered = delivery.outcome is Outcome.DELIVERED
+        finally:
+            if not delivered:
+                for limit in self._person_limit:
+                    counts.hit(limit, "person", client, cost=-1)
+        return delivery
 
     def _client(self) -> str:
         try:

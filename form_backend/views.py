@@ -110,8 +110,6 @@ class FormPage(MethodView):
             return self.show(form, 422, form.problem)
         words = digest(self.desk.settings.secret_key, form.name_of_form, form.words)
         g.reference = reference(words)
-        if words not in self.desk.delivered:
-            self.desk.limits.check_person()
         delivery = self._deliver_once(form, words)
         if delivery.outcome is not Outcome.DELIVERED:
             return self.show(form, 503, delivery.outcome, RETRY_AFTER)
@@ -122,8 +120,9 @@ class FormPage(MethodView):
     def _deliver_once(self, form: SiteForm, words: bytes) -> Delivery:
         if not self.desk.in_flight.acquire(blocking=False):
             return Delivery(Outcome.BUSY)
+        send = partial(self._deliver, form, words)
         try:
-            return self.desk.delivered.once(words, lambda: self._deliver(form, words))
+            return self.desk.delivered.once(words, lambda: self.desk.limits.count_message(send))
         finally:
             self.desk.in_flight.release()
 
@@ -133,10 +132,7 @@ class FormPage(MethodView):
         if not _requests_arrive(form.facts, settings):
             log.event("recipients_outdated", level=logging.ERROR)
         message = compose(form, words, recipients, settings)
-        delivery = self.desk.relays.deliver(message, recipients)
-        if delivery.outcome is Outcome.DELIVERED:
-            self.desk.limits.count_delivered()
-        return delivery
+        return self.desk.relays.deliver(message, recipients)
 
     def form(self) -> SiteForm:
         """Return the form as posted, or as it is first shown."""

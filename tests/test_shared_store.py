@@ -197,7 +197,7 @@ PEOPLE = [
 def test_person_limit_holds_across_replicas(
     replicas: Replicas, relay: ScriptedRelay, addresses: list[str], statuses: list[int]
 ) -> None:
-    """Both count the same person, by a whole /64 of IPv6."""
+    """Both count the same person, by a whole /64 of IPv6; what was delivered before is free anywhere."""
     relay.follow()
     messages = [f"From {addresses}, number {number}" for number in range(3)]
     sent = [
@@ -206,6 +206,7 @@ def test_person_limit_holds_across_replicas(
     ]
 
     assert [answer.status_code for answer in sent] == statuses
+    assert send(replicas[1], addresses[0], message=messages[0]).status_code == 303
     assert relay.taken == statuses.count(303)
 
 
@@ -214,6 +215,22 @@ def test_post_limit_holds_across_replicas(replicas: Replicas) -> None:
     statuses = [send(replicas[n % 2], "192.0.2.6", email="wrong").status_code for n in range(7)]
 
     assert statuses == [*[422] * 6, 429]
+
+
+def test_many_at_once_do_not_pass_the_limit(replicas: Replicas, relay: ScriptedRelay) -> None:
+    """What fails does not count; of more at once than a person may send, only so many go out."""
+    relay.follow(MAIL=(b"451 not now\r\n",))
+    failed = [send(backend, "192.0.2.7", message="fails").status_code for backend in replicas]
+    relay.follow(taken=SLOWLY)
+    with ThreadPoolExecutor() as people:
+        flying = [
+            people.submit(send, replicas[n % 2], "192.0.2.7", message=f"{n} of many at once")
+            for n in range(4)
+        ]
+
+    assert failed == [503, 503]
+    assert sorted(answer.result().status_code for answer in flying) == [303, 303, 429, 429]
+    assert relay.taken == 2
 
 
 @pytest.mark.promise("not-stored")
