@@ -1,6 +1,12 @@
-"""How gunicorn runs the form backend: one process, many threads, no file, no log of who asks what."""
+"""How gunicorn runs the form backend: many threads, no file, no log of who asks what.
 
+One process, or as many as WEB_CONCURRENCY says.
+"""
+
+import logging
 import os
+
+from gunicorn.arbiter import Arbiter
 
 from form_backend import log, sandbox, views
 from form_backend.relay import MOST_IN_FLIGHT
@@ -14,10 +20,15 @@ views.open_site(settings)
 wsgi_app = "form_backend:create_app()"
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 worker_class = "gthread"
-workers = 1  # limits and what was delivered live in its memory
 threads = MOST_IN_FLIGHT + 32  # what a thread waits for is the mail relay; some are left to answer the rest
 timeout = graceful_timeout = int(settings.mail_deadline) + 20  # a submission in flight may finish
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - the heartbeat: memory, not a disk; it holds no bytes
 control_socket_disable = True
 forwarder_headers = ""  # no header may say where the app is mounted
 logconfig_dict = log.config(quote_libraries=True)  # for the parent; create_app sets the worker's own
+
+
+def nworkers_changed(_server: Arbiter, workers: int, _before: int | None) -> None:
+    """Say so where several workers share nothing: each counts for itself and knows only what it delivered."""
+    if workers > 1 and settings.limits_url == "memory://":
+        log.event("memory_per_worker", level=logging.WARNING)

@@ -92,11 +92,11 @@ def relay() -> Iterator[ScriptedRelay]:
 def replicas(
     site: Path, relay: ScriptedRelay, store: StoreServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Replicas]:
-    """Run a form backend twice, sandboxed, with the store in common."""
+    """Run a form backend of one process and one of two, sandboxed, with the store in common."""
     folder, settings = tmp_path_factory.mktemp("replicas"), SHARED | {"FLASK_LIMITS_URL": store.url}
     with (
         gunicorn(site, relay.relay, folder / "first", **settings) as first,
-        gunicorn(site, relay.relay, folder / "second", **settings) as second,
+        gunicorn(site, relay.relay, folder / "second", **settings, WEB_CONCURRENCY="2") as second,
     ):
         yield first, second
 
@@ -318,3 +318,13 @@ def accepted(listener: socket.socket) -> socket.socket | None:
         return listener.accept()[0]
     except BlockingIOError:
         return None
+
+
+def test_workers_that_share_nothing_say_so(
+    serve: Serve, backend: Backend, replicas: Replicas, mailbox: Mailbox
+) -> None:
+    """Several workers with memory of their own say so once at start; one alone, or with a store, does not."""
+    apart = serve(mailbox.relay, WEB_CONCURRENCY="2")
+
+    assert events(apart).count("memory_per_worker") == 1
+    assert "memory_per_worker" not in events(backend) + events(replicas[1])
