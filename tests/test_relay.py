@@ -179,11 +179,13 @@ TAKEN_IN_ONE_FLIGHT: list[dict[str, Step]] = [
 ]
 
 
-def test_in_one_flight_each_reply_is_judged(serve: Serve) -> None:
+@pytest.mark.parametrize("first", range(0, len(IN_ONE_FLIGHT), 5))
+def test_in_one_flight_each_reply_is_judged(serve: Serve, first: int) -> None:
     """Envelope and message may leave together; only a 250 for both is a yes, and only a clear no is a no."""
+    cases = IN_ONE_FLIGHT[first : first + 5]
     with ExitStack() as stack:
-        relays = [stack.enter_context(scripted_relay()) for _ in IN_ONE_FLIGHT]
-        for relay, (script, _outcome) in zip(relays, IN_ONE_FLIGHT, strict=True):
+        relays = [stack.enter_context(scripted_relay()) for _ in cases]
+        for relay, (script, _outcome) in zip(relays, cases, strict=True):
             relay.follow(EHLO=FLIGHT, **script)
         backend = serve(",".join(relay.relay for relay in relays), FLASK_MAIL_DEADLINE="2")
 
@@ -195,7 +197,7 @@ def test_in_one_flight_each_reply_is_judged(serve: Serve) -> None:
             assert ("may have reached us" in answer.text) == (last["outcome"] == "in-doubt")
 
         outcomes = {attempt["relay"]: attempt["outcome"] for attempt in tried}
-        assert outcomes == dict(enumerate(outcome for _script, outcome in IN_ONE_FLIGHT))
+        assert outcomes == dict(enumerate(outcome for _script, outcome in cases))
 
 
 def test_replies_to_one_flight_may_be_split_or_joined(serve: Serve, relay: ScriptedRelay) -> None:
