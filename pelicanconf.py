@@ -10,6 +10,7 @@ from plugins import (
     comparison,
     feeds,
     form_json,
+    hashed_names,
     notices,
     redirects,
     sitemap,
@@ -49,7 +50,7 @@ LOCALE = ("C.UTF-8",)
 PATH = "content"
 OUTPUT_PATH = "preview"
 THEME = "theme"
-THEME_STATIC_DIR = "theme"
+THEME_STATIC_PATHS: list[str] = []  # plugins/hashed_names.py copies theme/static/
 PLUGINS = [
     stylesheet,
     statement,
@@ -58,6 +59,7 @@ PLUGINS = [
     notices,
     feeds,
     form_json,
+    hashed_names,
     redirects,
     sitemap,
     structured_data,

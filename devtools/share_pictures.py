@@ -31,7 +31,7 @@ def main() -> None:
     """Draw the picture for all, and one for each page with a drawing."""
     organisation = tomllib.loads(Path("content/organisation.toml").read_text("utf-8"))
     template = Environment(loader=TEMPLATES, autoescape=True).get_template("share.html")
-    same = {"organisation": organisation, "style": (THEME / "static/site.css").read_text("utf-8")}
+    same = {"organisation": organisation, "style": (THEME / "site.css").read_text("utf-8")}
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 1200, "height": 630})

@@ -27,12 +27,12 @@ class Picture(NamedTuple):
 
 def picture(page: Content) -> Picture:
     """Return the page's own picture, or the one for all."""
-    theme = Path(page.settings["THEME"])
+    files = page.settings["THEME_FILES"]
     name, drawing = Path(page.slug).name, getattr(page, "drawing", getattr(page, "topic", ""))
-    if not drawing or not (theme / f"static/share/{name}.png").is_file():
+    if not drawing or f"share/{name}.png" not in files:
         name = drawing = "network"
-    svg = parse(theme / f"templates/illustrations/{drawing}.svg")
-    return Picture(f"/theme/share/{name}.png", svg.findtext("{*}title", ""))
+    svg = parse(Path(page.settings["THEME"], f"templates/illustrations/{drawing}.svg"))
+    return Picture(files[f"share/{name}.png"], svg.findtext("{*}title", ""))
 
 
 @pass_context

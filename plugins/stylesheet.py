@@ -28,8 +28,7 @@ def content_security_policy(style: str, *, live_reload: bool) -> str:
 
 def inline(pelican: Pelican) -> None:
     """Put STYLESHEET and SECURITY_HEADERS among the settings, where templates and other plugins find them."""
-    source = Path(pelican.settings["THEME"]) / "static" / "site.css"
-    style = cssmin(source.read_text("utf-8"))
+    style = cssmin(Path(pelican.settings["THEME"], "site.css").read_text("utf-8"))
     pelican.settings["STYLESHEET"] = Markup(style)  # noqa: S704 - our own file
     pelican.settings["SECURITY_HEADERS"] = {
         "Content-Security-Policy": content_security_policy(

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
@@ -24,6 +25,8 @@ SITEMAP = {"sitemap": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 PNG_SIZE = struct.Struct(">16x2I")  # where a PNG file says how wide and high it is
 ARTICLE = "/news-articles/maintenance-strategy/"
 MODIFIED = "2026-11-23"
+IMAGE = "images/plan.svg"
+FOR_GOOD = "public, max-age=31536000, immutable"
 OLD = {"/old-page": "/products/", "/old/Page.aspx": "/about-us/", f"/{'long/' * 30}": "/contact/"}
 NO_FORMS = f"http://{HOST}:{free_port()}"
 Listed = dict[str, lxml.html.HtmlElement]
@@ -56,9 +59,12 @@ def settings(folder: Path, redirects: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a site with old addresses, and an article and a page that say when they were changed."""
+    """Return a site with old addresses, an image, and two pages that say when they were changed."""
     folder = tmp_path_factory.mktemp("changed")
     content = shutil.copytree(ROOT / "content", folder / "content")
+    shutil.copy(ROOT / "theme/static/favicon.svg", content / IMAGE)
+    with (content / "news/maintenance-strategy.md").open("a", encoding="utf-8") as article:
+        article.write(f"\n![A plan]({{static}}/{IMAGE})\n")
     for name in ("news/maintenance-strategy.md", "pages/contact.md"):
         path = content / name
         path.write_text(f"Modified: {MODIFIED}\n{path.read_text('utf-8')}", "utf-8")
@@ -232,6 +238,20 @@ def production(site: Path, folder: Path) -> Iterator[httpx.Client]:
     """Serve the site as production does."""
     with nginx(site, folder / "nginx", NO_FORMS) as web:
         yield web.client
+
+
+def test_pictures_are_kept_for_good(changed: Path, tmp_path: Path, home: str) -> None:
+    """Browsers may keep a picture for a year, since another content would give it another address."""
+    shown = "//link[@rel='icon']/@href | //meta[@property='og:image']/@content | //img/@src"
+    pages = [lxml.html.parse(file) for file in addresses(changed).values()]
+    named = {picture.removeprefix(home) for page in pages for picture in page.xpath(shown)}
+    with production(changed, tmp_path) as client:
+        answers = {address: client.get(address) for address in named}
+
+    assert {Path(address).parent.as_posix() for address in named} == {"/images", "/theme", "/theme/share"}
+    for address, answer in answers.items():
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (200, FOR_GOOD), address
+        assert sha256(answer.content).hexdigest()[:12] in address
 
 
 @pytest.mark.parametrize("served", [embedded, production])
