@@ -70,6 +70,8 @@ STOP = """() => {
   return { top: box.top + scrollY, bottom: box.bottom + scrollY, left: box.left, right: box.right, seen,
            html: element.outerHTML.slice(0, 120) };
 }"""
+MOTIONS: list[Literal["reduce", "no-preference"]] = ["reduce", "no-preference"]
+MOVING = "document.getAnimations().length > 0"
 FULL = {"light": "rgb(0, 0, 0)", "dark": "rgb(255, 255, 255)"}
 COLOURS = "elements => elements.map(element => getComputedStyle(element).color)"
 BORDERS = "elements => elements.map(element => getComputedStyle(element).borderBlockEndColor)"
@@ -169,6 +171,37 @@ def test_forced_colours(open_context: OpenContext) -> None:
     outlines = page.locator("fieldset label").evaluate_all(OUTLINES)
 
     assert [style != "none" for style in outlines] == [True, False, False]
+
+
+def test_movement(open_context: OpenContext) -> None:
+    """Nothing moves for who asks for less motion; for others, only what they have just changed."""
+    page = open_context().new_page()
+    moving = {}
+    for motion in MOTIONS:
+        page.emulate_media(reduced_motion=motion)
+        page.goto("/")
+        before = page.evaluate(MOVING)
+        page.get_by_text("Material", exact=True).click()
+        moving[motion] = before, page.evaluate(MOVING)
+
+    assert moving == {"reduce": (False, False), "no-preference": (False, True)}
+
+
+def test_print(open_context: OpenContext) -> None:
+    """On paper, from a dark screen too, text is dark enough, and what only a screen can use is left out."""
+    page = open_context(color_scheme="dark").new_page()
+    page.emulate_media(media="print")
+    found = {}
+    for path in ONE_OF_EACH_KIND:
+        page.goto(path)
+        page.evaluate(AXE_SCRIPT)
+        results = AxeResults(page.evaluate(COLOUR_RULES))
+        if results.violations_count:
+            found[path] = results.generate_report()
+
+        assert page.locator("nav:visible, .button:visible, .skip:visible").count() == 0
+
+    assert found == {}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
