@@ -19,7 +19,8 @@ build: .venv/serve.installed ## build the production site into output/ (SITE_DAT
 	@$(RUN) pelican -s publishconf.py --fatal warnings
 
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options on)
-	@devtools/debian-packages.sh chromium fonts-liberation libnginx-mod-http-brotli-static nginx redis-server strace systemd || \
+	@devtools/debian-packages.sh chromium fonts-liberation libnginx-mod-http-brotli-static nginx redis-server \
+		slowhttptest strace systemd || \
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
 
