@@ -4,7 +4,9 @@ import logging.config
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
+import phonenumbers
 from flask import Flask
+from icalendar import Event
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -44,6 +46,7 @@ def create_app() -> Flask:
     )
     views.register(app, desk)
     answers.register(app, desk)
+    _read_ahead(app)
     app.cli.add_command(notices.command(desk))
     app.cli.add_command(check_mail.command(desk))
     log.event("started")
@@ -58,3 +61,14 @@ def _shared(settings: Settings) -> "tuple[Store, Claims] | tuple[None, None]":
 
     store = Store.at(settings.limits_url)
     return store, Claims(store, settings.mail_deadline)
+
+
+def _read_ahead(app: Flask) -> None:
+    """Read now what libraries would read at its first use, so that no file is needed while people wait.
+
+    phonenumbers reads each country's numbers under a lock that it keeps for good where reading fails.
+    """
+    phonenumbers.PhoneMetadata.load_all()
+    Event.new().to_ical()
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
