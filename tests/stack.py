@@ -321,14 +321,17 @@ def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterato
             process.wait(timeout=60)
 
 
+def children(process: subprocess.Popen[bytes]) -> list[int]:
+    """Return the ids of the processes that a process has started: gunicorn's workers."""
+    return [*map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("utf-8").split())]
+
+
 @contextmanager
 def traced(
     *processes: subprocess.Popen[bytes], output: Path, calls: str, options: Sequence[str] = ()
 ) -> Iterator[None]:
     """Have strace note in a file the system calls of processes and their children, as they run now."""
-    parents = [process.pid for process in processes]
-    children = [Path(f"/proc/{pid}/task/{pid}/children").read_text().split() for pid in parents]
-    pids = [*map(str, parents), *(pid for family in children for pid in family)]
+    pids = [str(pid) for process in processes for pid in (process.pid, *children(process))]
     command = ["strace", "-f", "-qq", *options, "-o", str(output), "-e", f"trace={calls}"]
     tracer = subprocess.Popen([*command, *(option for pid in pids for option in ("-p", pid))])
     threads = [status for pid in pids for status in Path(f"/proc/{pid}/task").glob("*/status")]
