@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from time import time
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -34,15 +35,16 @@ Words = dict[str, str]
 
 SENT = "/enquiry/sent/"
 WRONG = {"phone": "12", "email": "thandeka at example.com"}
-# Every rule of axe-core, those included that it leaves out unless asked.
-ALL_RULES = """() => axe.run({
+# Every rule of axe-core, those included that it leaves out unless asked: on colour, and all others.
+COLOUR_RULES, OTHER_RULES = (
+    f"""() => axe.run({{
   resultTypes: ["violations"],
-  rules: Object.fromEntries(axe.getRules().map(({ ruleId }) => [ruleId, { enabled: true }])),
-})"""
-COLOUR_RULES = """() => axe.run({
-  resultTypes: ["violations"],
-  runOnly: axe.getRules(["cat.color"]).map(({ ruleId }) => ruleId),
-})"""
+  runOnly: axe.getRules().filter(({{ tags }}) => {which}).map(({{ ruleId }}) => ruleId),
+}})"""
+    for which in ("tags.includes('cat.color')", "!tags.includes('cat.color')")
+)
+Scheme = Literal["light", "dark"]
+SCHEMES: dict[int, list[Scheme]] = {360: ["light", "dark"], 1280: ["light"]}  # no width changes a colour
 LEFT_BEFORE_IT_CAME = re.compile(r"/favicon\.\w+\.svg: net::ERR_ABORTED$")  # visitors are faster
 MOST_STOPS = 60  # more presses of Tab than any page needs
 FOCUS_SHOWS = """element => {
@@ -387,14 +389,18 @@ def test_every_width(open_context: OpenContext, site: Path) -> None:
     assert complaints == []
 
 
-def every_state(
-    page: Page, site: Path, failing: str, words: Words, paths: list[str] | None = None
-) -> Iterator[str]:
-    """Bring pages, by default all, before the browser, and the form in each state; say which it is."""
-    for path in paths or visited(site):
+def every_page(page: Page, paths: list[str]) -> Iterator[str]:
+    """Bring pages before the browser; say which it is."""
+    for path in paths:
         page.goto(path)
         yield path
+
+
+def every_state(page: Page, site: Path, failing: str, words: Words) -> Iterator[str]:
+    """Bring the forms before the browser in each state; say which it is."""
     for form in FORMS:
+        page.goto(f"/{form}/")
+        yield form
         page.goto(f"/{form}/")
         send(page)
         yield f"{form} in error"
@@ -412,7 +418,7 @@ def every_state(
     yield "fallback of the form"
 
 
-# On a narrow screen and in the dark it is the templates that differ, not the pages.
+# Colours and the layout for narrow screens are the templates', not the pages'.
 ONE_OF_EACH = [
     "/",
     "/products/",
@@ -426,21 +432,49 @@ ONE_OF_EACH = [
 ]
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-def test_accessibility(open_context: OpenContext, site: Path, failing: str, words: Words, width: int) -> None:
-    """axe-core, with all its rules, finds nothing on any page, in any state of the form, light or dark."""
-    page = open_context(viewport={"width": width, "height": 800}, reduced_motion="reduce").new_page()
+def inaccessible(page: Page, states: Iterator[str], schemes: list[Scheme]) -> dict[str, str]:
+    """Return what axe-core finds in states of a page, by its rules on colour in each of the schemes."""
     found = {}
-    for state in every_state(page, site, failing, words, ONE_OF_EACH if width < 1280 else None):
+    for state in states:
         page.evaluate(AXE_SCRIPT)
-        page.emulate_media(color_scheme="light")
-        light = AxeResults(page.evaluate(ALL_RULES))
-        results = [light]
-        if state in ONE_OF_EACH or not state.startswith("/"):
-            page.emulate_media(color_scheme="dark")
-            results.append(AxeResults(page.evaluate(COLOUR_RULES)))
-        if any(result.violations_count for result in results):
-            found[state] = "".join(result.generate_report() for result in results)
+        results = [page.evaluate(OTHER_RULES)]
+        for scheme in schemes:
+            page.emulate_media(color_scheme=scheme)
+            results.append(page.evaluate(COLOUR_RULES))
+        reports = [AxeResults(result) for result in results]
+        if any(report.violations_count for report in reports):
+            found[state] = "".join(report.generate_report() for report in reports)
+    return found
+
+
+@pytest.mark.parametrize("width", SCHEMES)
+def test_accessibility(open_context: OpenContext, width: int) -> None:
+    """axe-core, with all its rules, finds nothing on a page of each kind, light or dark."""
+    page = open_context(viewport={"width": width, "height": 800}, reduced_motion="reduce").new_page()
+
+    assert inaccessible(page, every_page(page, ONE_OF_EACH), SCHEMES[width]) == {}
+
+
+@pytest.mark.parametrize("width", SCHEMES)
+def test_accessibility_of_forms(
+    open_context: OpenContext, site: Path, failing: str, words: Words, width: int
+) -> None:
+    """Nor does it in any state of the forms."""
+    page = open_context(viewport={"width": width, "height": 800}, reduced_motion="reduce").new_page()
+
+    assert inaccessible(page, every_state(page, site, failing, words), SCHEMES[width]) == {}
+
+
+def test_accessibility_of_content(open_context: OpenContext, site: Path) -> None:
+    """Nor do, on any other page, the rules on what its editor can do wrong: all but those on colour."""
+    page = open_context().new_page()
+    others = [path for path in visited(site) if path not in ONE_OF_EACH]
+    found = {}
+    for path in every_page(page, others):
+        page.evaluate(AXE_SCRIPT)
+        result = AxeResults(page.evaluate(OTHER_RULES))
+        if result.violations_count:
+            found[path] = result.generate_report()
 
     assert found == {}
 
@@ -448,7 +482,8 @@ def test_accessibility(open_context: OpenContext, site: Path, failing: str, word
 def test_no_sideways_scroll(open_context: OpenContext, site: Path, failing: str, words: Words) -> None:
     """On the narrowest telephone no page and no state of the form is wider than the screen."""
     page = open_context(viewport={"width": 320, "height": 640}).new_page()
-    wide = [state for state in every_state(page, site, failing, words) if page.evaluate(SCROLLS_SIDEWAYS)]
+    states = chain(every_page(page, visited(site)), every_state(page, site, failing, words))
+    wide = [state for state in states if page.evaluate(SCROLLS_SIDEWAYS)]
 
     assert wide == []
 
