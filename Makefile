@@ -1,6 +1,6 @@
 # The commands of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help serve build test check lock
+.PHONY: help serve build test check soak lock
 
 PORT ?= 8000
 PYTEST_ARGS ?=
@@ -19,8 +19,8 @@ build: .venv/serve.installed ## build the production site into output/ (SITE_DAT
 	@$(RUN) pelican -s publishconf.py --fatal warnings
 
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options on)
-	@devtools/debian-packages.sh chromium fonts-liberation libnginx-mod-http-brotli-static nginx redis-server \
-		slowhttptest strace systemd || \
+	@devtools/debian-packages.sh chromium fonts-liberation libnginx-mod-http-brotli-static libsasl2-modules \
+		nginx postfix redis-server sasl2-bin slowhttptest strace systemd || \
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
 
@@ -31,6 +31,10 @@ check: .venv/dev.installed ## check style, types, templates and dead code
 	$(RUN) djlint --quiet --lint --profile jinja $(TEMPLATES)
 	$(RUN) vulture
 	$(RUN) pip check
+
+soak: .venv/dev.installed ## send 10,000 enquiries while everything fails (SEED=4711 draws the same faults)
+	@devtools/debian-packages.sh libsasl2-modules postfix sasl2-bin
+	@$(RUN) tests.soak $(if $(SEED),--seed $(SEED))
 
 lock: .venv/dev.installed ## write the requirements files anew from pyproject.toml
 	$(LOCK) --group dev -o requirements-dev.txt

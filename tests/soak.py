@@ -58,7 +58,7 @@ PIECES = [
     "> quoted",
     "From here",
     "=3D",
-    "x" * 200,
+    "." * 200,
     "tab\tand space ",
     "Größe, 水, 🙂",
 ]

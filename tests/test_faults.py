@@ -107,6 +107,20 @@ NOT_HONOURED = {
 }
 
 
+COMMANDS = [
+    "RSET",
+    "MAIL FROM:<a@example.com>",
+    "RCPT TO:<b@example.com>",
+    "DATA",
+    "Subject: none",
+    ".",
+    "QUIT",
+]
+WRAPPED = [
+    f"{'x' * 73}{command}" for command in COMMANDS
+]  # quoted-printable begins a new line with the command
+
+
 @pytest.mark.parametrize("habits", HONOURED)
 def test_extensions(trusting: Backend, careless: UnreliableRelay, habits: Habits) -> None:
     """With any set of extensions, and replies joined in one packet or split into bytes, all arrives."""
@@ -121,7 +135,7 @@ def test_extensions(trusting: Backend, careless: UnreliableRelay, habits: Habits
 @pytest.mark.parametrize("habits", NOT_HONOURED)
 def test_extensions_that_are_not_honoured(trusting: Backend, careless: UnreliableRelay, habits: str) -> None:
     """A relay that offers what it cannot do makes no lie of the answer, and nothing typed a command."""
-    enquiry = Enquiry(f"Said to a relay that {habits}")
+    enquiry = Enquiry("\n".join([f"Said to a relay that {habits}", *WRAPPED]))
     words, took = ENQUIRY | {"message": enquiry.text}, list[Received]()
 
     for behaviour in (NOT_HONOURED[habits], Habits()):
@@ -151,7 +165,7 @@ def guarded(site: Path, relay: ScriptedRelay, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "password").write_text(PASSWORD)
     relays = f"smtp+starttls://{HOST}:{relay.port},smtp://website@{HOST}:{relay.port}"
-    settings = {"FLASK_MAIL_DEADLINE": "1", "FLASK_MAIL_PASSWORD_FILE": str(folder / "password")}
+    settings = {"FLASK_MAIL_DEADLINE": "2", "FLASK_MAIL_PASSWORD_FILE": str(folder / "password")}
     with gunicorn(site, relays, folder / "log", **settings) as running:
         yield running
 
@@ -182,7 +196,7 @@ def test_faults_before_the_envelope(guarded: Backend, relay: ScriptedRelay, does
 
 def test_no_file_descriptor_is_left(serve: Serve, relay: ScriptedRelay) -> None:
     """With none for a relay, people are told and keep every word; with none to listen, a new process does."""
-    relay.follow()
+    relay.follow(taken=(0.5, b"250 fine\r\n"))
     backend = serve(relay.relay, GUNICORN_CMD_ARGS="--keep-alive=60")
     asked = [("/enquiry/", ENQUIRY), ("/your-information/", REQUEST)] * 2
     sent = [(path, words | {"name": f"Number {number}"}) for number, (path, words) in enumerate(asked)]
@@ -201,7 +215,7 @@ def test_no_file_descriptor_is_left(serve: Serve, relay: ScriptedRelay) -> None:
         assert last.enquire().status_code == 303
 
     told = [said(answer.status_code, answer.text) for answer in answers]
-    assert told.count(NOT_SENT) >= 3  # one may have found a connection ready
+    assert {NOT_SENT} <= {*told} <= {NOT_SENT, THANKED}  # one may have found a connection ready
     assert relay.taken == 1 + told.count(THANKED)
     assert children(backend.process) != [worker]
     for answer, (_path, words) in zip(answers, sent, strict=True):
