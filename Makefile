@@ -16,7 +16,7 @@ serve: .venv/serve.installed ## serve the site, the forms and a mail catcher on 
 	@exec $(RUN) devtools.serve --port $(PORT)
 
 build: .venv/serve.installed ## build the production site into output/ (SITE_DATE=2027-01-31 builds it as of that day)
-	@$(RUN) pelican -s publishconf.py --fatal warnings
+	@$(RUN) pelican -s publishconf.py --fatal warnings --log-handler plain
 
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options on)
 	@devtools/debian-packages.sh chromium fonts-liberation libnginx-mod-http-brotli-static libsasl2-modules \

@@ -1,7 +1,6 @@
 """Pelican's settings for the development site; publishconf.py overrides what production changes."""
 
 import os
-import tomllib
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from plugins import (
     feeds,
     form_json,
     hashed_names,
+    mistakes,
     notices,
     redirects,
     sitemap,
@@ -24,7 +24,7 @@ from plugins import (
 ROOT = Path(__file__).parent
 SAST = timezone(timedelta(hours=2), "SAST")  # South Africa keeps one time all year
 
-ORGANISATION = tomllib.loads((ROOT / "content/organisation.toml").read_text("utf-8"))
+ORGANISATION = mistakes.read_toml(ROOT / "content/organisation.toml")
 
 
 def site_date() -> date:
@@ -39,6 +39,7 @@ def site_date() -> date:
 SITE_DATE = site_date()
 SHOW_DRAFTS = True  # of the privacy statement
 LIVE_RELOAD = True
+STOP_AT_MISTAKES = False
 
 SITENAME = AUTHOR = ORGANISATION["name"]
 SITEURL = ""
@@ -52,6 +53,7 @@ OUTPUT_PATH = "preview"
 THEME = "theme"
 THEME_STATIC_PATHS: list[str] = []  # plugins/hashed_names.py copies theme/static/
 PLUGINS = [
+    mistakes,
     stylesheet,
     statement,
     comparison,

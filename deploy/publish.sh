@@ -17,7 +17,7 @@ git restore --source origin/main --staged --worktree -- content
 
 release="$home/releases/$(date --utc +%Y%m%dT%H%M%SZ)"
 trap 'rm -rf "$release"' ERR
-.venv/bin/python -m pelican -s publishconf.py -o "$release" --fatal warnings
+.venv/bin/python -m pelican -s publishconf.py -o "$release" --fatal warnings --log-handler plain
 .venv/bin/python -c "$read_as_the_form_backend_does" "$release"
 
 ln --symbolic "$release" "$home/next"

@@ -8,7 +8,7 @@ Save it as content/notices/SOME-NAME.md. Labelled lines come first; a blank line
     Published: 2027-02-01
     Updated: 2027-02-01
     Until: 2027-04-30
-    Contact: Operations Manager, info@example.org
+    Contact: Operations Manager, info@example.com
 
 Where the day of the breach is open, write `Breached: not known yet: ` and why. The notice appears on the day
 in Published; Until is the last day of the banner on every page, after which the notice itself stays.
@@ -63,11 +63,18 @@ PARTIAL_LINK = re.compile(r"\]\((?!https?:|mailto:)")
 NOT_KNOWN = re.compile(r"not known yet: *\S.*", re.IGNORECASE)
 
 
-class NoticeError(SystemExit):
-    """A mistake in a notice; ends the build or the command with one sentence that says where it is."""
+Problem = tuple[int, str]
+"""A line, what is wrong there, and what to do."""
 
-    def __init__(self, path: Path, line: int, problem: str) -> None:
-        super().__init__(f"{os.path.relpath(path)}:{line}: {problem}")
+
+class NoticeError(SystemExit):
+    """The mistakes in a notice; ends the command with a line for each that says where it is."""
+
+    def __init__(self, path: Path, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__(
+            "\n".join(f"{os.path.relpath(path)}:{line}: {problem}" for line, problem in problems)
+        )
 
 
 @dataclass(frozen=True)
@@ -99,21 +106,22 @@ class Notice:
 
 def read(path: Path) -> Notice:
     """Return the notice in this file, or end with a NoticeError that says what is missing or wrong."""
+    problems: list[Problem] = []
     if not NAME.fullmatch(path.name):
-        raise NoticeError(
-            path,
-            1,
-            "name the file in small letters, digits and hyphens, ending in .md; its address is made of it.",
-        )
+        cure = "Name the file in small letters, digits and hyphens, ending in .md."
+        problems.append((1, f"This name makes no address. {cure}"))
     try:
         lines = path.read_text("utf-8-sig").split("\n")
     except UnicodeDecodeError:
-        raise NoticeError(path, 1, "save the file as UTF-8; some of its letters cannot be read.") from None
+        raise NoticeError(path, [(1, "Some letters cannot be read. Save the file as UTF-8.")]) from None
     blank = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
-    labelled = _labelled(path, lines[:blank])
-    days = _days(path, labelled)
-    _check_headings(path, lines, blank)
-    _check_links(path, lines)
+    labelled = _labelled(lines[:blank], problems)
+    days = _days(labelled, problems)
+    email = _email(*labelled["Contact"], problems) if "Contact" in labelled else ""
+    _check_headings(lines, blank, problems)
+    _check_links(lines, problems)
+    if problems:
+        raise NoticeError(path, sorted(problems))
     return Notice(
         name=path.stem,
         title=labelled["Title"][1],
@@ -123,7 +131,7 @@ def read(path: Path) -> Notice:
         updated=days["Updated"],
         until=days["Until"],
         contact=labelled["Contact"][1],
-        contact_email=_email(path, *labelled["Contact"]),
+        contact_email=email,
         text="\n".join(lines[blank:]).strip(),
     )
 
@@ -133,78 +141,71 @@ def long_date(day: date) -> str:
     return f"{day:%-d %B %Y}"
 
 
-def _labelled(path: Path, lines: list[str]) -> dict[str, tuple[int, str]]:
+def _labelled(lines: list[str], problems: list[Problem]) -> dict[str, tuple[int, str]]:
     """Return the number and the text of each labelled line."""
     found: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(lines, 1):
         match = LINE.fullmatch(line)
         if not match or (label := match["label"].capitalize()) not in LINES:
-            labels = ", ".join(LINES)
-            raise NoticeError(
-                path,
-                number,
-                f"start the line with one of {labels}, a colon and a text; end them with a blank line.",
-            )
-        if label in found:
-            raise NoticeError(path, number, f'there is a second line "{label}:"; keep one of them.')
-        found[label] = number, match["text"]
+            cure = f"Start it with one of {', '.join(LINES)} and a colon; an empty line ends them."
+            problems.append((number, f"This has no label. {cure}"))
+        elif label in found:
+            problems.append((number, f'There is a second line "{label}:". Keep one of them.'))
+        else:
+            found[label] = number, match["text"]
     for label, reason in LINES.items():
         if label not in found:
-            raise NoticeError(path, max(1, len(lines)), f'add a line "{label}: …", since {reason}.')
+            problem = f'The line "{label}: …" is missing. Add it, since {reason}.'
+            problems.append((max(1, len(lines)), problem))
     return found
 
 
-def _days(path: Path, labelled: dict[str, tuple[int, str]]) -> dict[str, date]:
+def _days(labelled: dict[str, tuple[int, str]], problems: list[Problem]) -> dict[str, date]:
     """Return the days; Breached is left out while it is not known."""
     days = {}
     for label in ("Breached", "Discovered", "Published", "Updated", "Until"):
-        number, text = labelled[label]
-        if label == "Breached" and NOT_KNOWN.fullmatch(text):
+        number, text = labelled.get(label, (0, ""))
+        if not text or (label == "Breached" and NOT_KNOWN.fullmatch(text)):
             continue
         try:
             days[label] = date.fromisoformat(text)
         except ValueError:
             or_why = ', or "not known yet:" and why' if label == "Breached" else ""
-            raise NoticeError(path, number, f"write {label} as a day like 2027-01-31{or_why}.") from None
+            problems.append((number, f'"{text}" is no date. Write a day like 2027-01-31{or_why}.'))
     for first, then in LATER:
-        if first in days and days[then] < days[first]:
-            raise NoticeError(
-                path, labelled[then][0], f"{then} is before {first}; correct one of the two days."
-            )
+        if first in days and then in days and days[then] < days[first]:
+            problems.append((labelled[then][0], f"{then} is before {first}. Correct one of the two days."))
     return days
 
 
-def _email(path: Path, number: int, contact: str) -> str:
+def _email(number: int, contact: str, problems: list[Problem]) -> str:
     """Return the first e-mail address in the contact."""
     for word in re.split(r"[\s,;:()<>]+", contact):
         with suppress(EmailNotValidError):
             address = validate_email(word.rstrip("."), check_deliverability=False, allow_smtputf8=False)
             return address.ascii_email or address.normalized
-    raise NoticeError(
-        path, number, "name an e-mail address in Contact; whoever answers the e-mail writes to it."
-    )
+    cure = "Name one, since answers to the e-mail go there."
+    problems.append((number, f"There is no e-mail address in Contact. {cure}"))
+    return ""
 
 
-def _check_headings(path: Path, lines: list[str], start: int) -> None:
+def _check_headings(lines: list[str], start: int, problems: list[Problem]) -> None:
     """See that each heading is there, with text under it."""
     found = {heading.casefold(): (number, text) for number, heading, text in _sections(lines, start)}
     for heading, reason in HEADINGS.items():
         number, text = found.get(heading.casefold(), (len(lines), None))
         if text is None:
-            raise NoticeError(
-                path, number, f'add the heading "## {heading}" and text under it, since {reason}.'
-            )
-        if not text:
-            raise NoticeError(path, number, f'write text under "{heading}", since {reason}.')
+            cure = f"Add it and text under it, since {reason}."
+            problems.append((number, f'The heading "## {heading}" is missing. {cure}'))
+        elif not text:
+            problems.append((number, f'There is no text under "{heading}". Write some, since {reason}.'))
 
 
-def _check_links(path: Path, lines: list[str]) -> None:
+def _check_links(lines: list[str], problems: list[Problem]) -> None:
     """See that links work in an e-mail too."""
     for number, line in enumerate(lines, 1):
         if PARTIAL_LINK.search(line):
-            raise NoticeError(
-                path, number, "begin the link with https://, since the e-mails hold the text as typed."
-            )
+            problems.append((number, "This link does not work in the e-mails. Begin it with https://."))
 
 
 def _sections(lines: list[str], start: int) -> Iterator[tuple[int, str, str]]:

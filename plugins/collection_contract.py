@@ -1,14 +1,15 @@
-"""The contract between the statement's words and the form's fields: either changed alone stops the build."""
+"""The contract between the statement's words and the form's fields: either changed alone is a mistake."""
 
 import re
 from pathlib import Path
 
 from pelican import signals
+from pelican.contents import Page
 from pelican.generators import Generator
 from wtforms.fields.core import UnboundField
 
 from form_backend.forms import EnquiryForm
-from plugins.statement import shown
+from plugins.mistakes import report, shown
 
 FORMS = "form_backend/forms.py"
 HEADING = re.compile(r"^#+ .*\{:.*#what-we-collect\b")
@@ -39,23 +40,24 @@ def asked() -> list[str]:
 
 
 def compare(generators: list[Generator]) -> None:
-    """Stop the build where the statement in force and the form do not name the same things."""
-    in_force = generators[0].context["STATEMENT"]
-    path = Path(in_force.source_path)
-    name = shown(path, in_force.settings)
+    """Compare the form with the version in force and with each that is to follow it."""
+    context = generators[0].context
+    for version in [*context["STATEMENT_VERSIONS"], *context["STATEMENT_DRAFTS"]]:
+        if version.effective >= context["STATEMENT"].effective:
+            compare_with(version)
+
+
+def compare_with(version: Page) -> None:
+    """Find what a version and the form do not both name."""
+    path = Path(version.source_path)
     (heading, items), labels = listed(path), asked()
-    for item, number in items.items():
-        if item not in labels:
-            raise SystemExit(
-                f'{name}:{number}: the statement says that we collect "{item}", but no field of the form '
-                f"has this label; take the item out, or add the field to {FORMS}."
-            )
-    for label in labels:
-        if label not in items:
-            raise SystemExit(
-                f'{name}:{heading}: the enquiry form asks for "{label}", but the statement does not list it; '
-                f"list it under this heading, or take the field out of {FORMS}."
-            )
+    name = shown(path, version.settings)
+    for item in items.keys() - labels:
+        wrong = f'The statement says that we collect "{item}", but no field of the form has this label.'
+        report(name, items[item], f"{wrong} Take the item out, or add the field to {FORMS}.")
+    for label in set(labels) - items.keys():
+        wrong = f'The enquiry form asks for "{label}", but the statement does not list it.'
+        report(name, heading, f"{wrong} List it under this heading, or take the field out of {FORMS}.")
 
 
 def register() -> None:

@@ -13,19 +13,26 @@ from pelican.writers import Writer
 
 from form_backend import notice_file
 from plugins import feeds
+from plugins.mistakes import report, shown
 
 FEED = "notices/atom.xml"
 
 
-def check_notices(generator: PagesGenerator) -> None:
-    """Read every notice before Pelican does, so that a mistake stops the build with our sentence."""
+def read_notices(generator: PagesGenerator) -> None:
+    """Read every notice, and find what is wrong with it; one with a mistake is none."""
     folder = Path(generator.settings["PATH"], "notices")
-    files = [path for path in folder.rglob("[!.]*") if path.suffix[1:] in generator.readers.extensions]
     generator.notices = {}
-    for path in sorted(files):
+    for path in sorted(folder.rglob("[!.]*.md")):
+        generator.notices[path] = None
+        name = shown(path, generator.settings)
         if path.parent != folder:
-            raise notice_file.NoticeError(path, 1, "move the file up into the notices folder itself.")
-        generator.notices[path] = notice_file.read(path)
+            report(name, 1, "Notices lie side by side. Move the file up into the notices folder itself.")
+            continue
+        try:
+            generator.notices[path] = notice_file.read(path)
+        except notice_file.NoticeError as error:
+            for line, problem in error.problems:
+                report(name, line, problem)
 
 
 def publish_notices(generator: PagesGenerator) -> None:
@@ -33,10 +40,10 @@ def publish_notices(generator: PagesGenerator) -> None:
     today = generator.settings["SITE_DATE"]
     published, others = [], []
     for page in generator.pages:
-        notice = generator.notices.get(Path(page.source_path))
-        if notice is None:
+        path = Path(page.source_path)
+        if path not in generator.notices:
             others.append(page)
-        elif notice.published <= today:
+        elif (notice := generator.notices[path]) and notice.published <= today:
             dress(page, notice)
             published.append(page)
     if not published:
@@ -66,6 +73,6 @@ def write_feed(generator: PagesGenerator, writer: Writer) -> None:
 
 def register() -> None:
     """Connect to Pelican."""
-    signals.page_generator_init.connect(check_notices)
+    signals.page_generator_init.connect(read_notices)
     signals.page_generator_finalized.connect(publish_notices)
     signals.page_writer_finalized.connect(write_feed)

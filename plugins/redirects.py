@@ -10,26 +10,33 @@ from pathlib import Path
 from pelican import signals
 from pelican.generators import Generator, PagesGenerator
 
-PLACE = "content/organisation.toml, [redirects]"
+from plugins.mistakes import report, suggestion
+
 ADDRESS = re.compile(r"/[\w./~%+-]{0,200}")  # nothing that means something to nginx
 
 
 def check(generators: list[Generator]) -> None:
-    """Stop the build at an entry that cannot work."""
+    """Find entries that cannot work."""
     context = generators[0].context
     pages = {f"/{content.url}" for content in [*context["articles"], *context["pages"]]}
+    organisation = Path(context["PATH"], "organisation.toml")
+    lines = organisation.read_text("utf-8").splitlines() if organisation.exists() else []
     for old, new in context["ORGANISATION"]["redirects"].items():
-        check_entry(old, new, pages)
+        if sentences := problem(old, new, pages):
+            line = next((number for number, line in enumerate(lines, 1) if f'"{old}" =' in line), 1)
+            report(f"content/{organisation.name}", line, sentences)
 
 
-def check_entry(old: str, new: str, pages: set[str]) -> None:
-    """Stop the build at an entry that is no address, hides a page or leads nowhere."""
+def problem(old: str, new: str, pages: set[str]) -> str:
+    """Return what is wrong with an entry that is no address, hides a page or leads nowhere."""
     if not ADDRESS.fullmatch(old):
-        raise SystemExit(f'{PLACE}: "{old}" is no address on this site; write it like "/old-page/".')
+        return f'"{old}" is no address on this site. Write it like "/old-page/".'
     if old in pages:
-        raise SystemExit(f'{PLACE}: "{old}" is a page; take the entry out, or the page away.')
+        return f'"{old}" is a page. Take the entry out, or the page away.'
     if new not in pages:
-        raise SystemExit(f'{PLACE}: "{old}" leads to "{new}", which is no page; write it like "/products/".')
+        cure = suggestion(new, pages, "Name one that is there.")
+        return f'"{old}" leads to "{new}", which is no page. {cure}'
+    return ""
 
 
 def write_redirects(generator: PagesGenerator, writer: object) -> None:  # noqa: ARG001 - Pelican sends both

@@ -12,14 +12,12 @@ from pathlib import Path
 
 from lxml.html import fragment_fromstring
 from pelican import Pelican, signals
-from pelican.contents import Content, Page
+from pelican.contents import Page
 from pelican.generators import PagesGenerator
 from pelican.settings import Settings
 
-REQUIRED = {
-    "title": "Title: Customer Privacy Statement",
-    "description": "Description: How we use and protect personal information.",
-}
+from plugins.mistakes import report, shown
+
 DAY = re.compile(r"(\d{4})-?(\d{1,2})-?(\d{1,2})(?!\d)")
 
 
@@ -28,30 +26,20 @@ def folder(settings: Settings) -> Path:
     return Path(settings["PATH"], "privacy")
 
 
-def shown(path: Path, settings: Settings) -> str:
-    """Return the path as people know it, beginning with content/."""
-    return str(path.relative_to(Path(settings["PATH"]).parent))
-
-
 def check_names(generator: PagesGenerator) -> None:
-    """Stop the build at a file that is not named by a day of its own, which Pelican might pass over."""
+    """Find files that are not named by a day of their own, which Pelican might pass over."""
     settings = generator.settings
     home = folder(settings)
-    paths = sorted(path for path in home.rglob("[!.]*[!~]") if path.is_file())
-    versions: dict[date, Path] = {}
-    for path in paths:
-        if (day := day_in(path.name)) and (other := versions.setdefault(day, path)) != path:
-            raise SystemExit(
-                f"{shown(path, settings)}: {shown(other, settings)} is for the same day; "
-                f"keep one of them, as {day}.md."
-            )
-    for path in paths:
+    for path in sorted(path for path in home.rglob("[!.]*[!~]") if path.is_file()):
         day = day_in(path.name)
-        if path != home / f"{day}.md":
-            raise SystemExit(
-                f"{shown(path, settings)}: name the file by the day on which the statement takes effect, "
-                f"as {shown(home, settings)}/{day or '2027-01-31'}.md."
-            )
+        name = home / f"{day or '2027-01-31'}.md"
+        if day and path != name and name.exists():
+            sentences = f"{shown(name, settings)} is for the same day. Keep one of the two, under that name."
+        else:
+            right = shown(name, settings)
+            sentences = f"A version is named by the day on which it takes effect. Name this file {right}."
+        if not day or path != name:
+            report(shown(path, settings), 1, sentences)
 
 
 def day_in(name: str) -> date | None:
@@ -64,40 +52,17 @@ def day_in(name: str) -> date | None:
         return None
 
 
-def check_metadata(page: Content) -> None:
-    """Stop the build at a version without title or description, or with a status of no meaning."""
-    if Path(page.source_path or "").parent != folder(page.settings):
-        return
-    for key, example in REQUIRED.items():
-        if not getattr(page, key, ""):
-            raise SystemExit(
-                f'{place(page, key)}: the statement has no {key}; write one at the top, like "{example}".'
-            )
-    if page.status not in ("draft", "published"):
-        raise SystemExit(
-            f'{place(page, "status")}: the status "{page.status}" is unknown; write "Status: draft", '
-            "or take the line out to publish this version."
-        )
-
-
-def place(page: Content, key: str) -> str:
-    """Return the file and the line that says this of the page, or the first where none does."""
-    path = Path(page.source_path)
-    lines = path.read_text("utf-8-sig").partition("\n\n")[0].lower().splitlines()
-    number = next((number for number, line in enumerate(lines, 1) if line.startswith(f"{key}:")), 1)
-    return f"{shown(path, page.settings)}:{number}"
-
-
 def publish_versions(generator: PagesGenerator) -> None:
     """Give each version its lasting address, and the one in force the address that the world links to."""
     settings = generator.settings
     published, drafts = (take_versions(pages, settings) for pages in (generator.pages, generator.draft_pages))
+    in_force = version_in_force(published, drafts, settings)
     drafts = drafts if settings["SHOW_DRAFTS"] else []
     for version in [*published, *drafts]:
         earlier = [other for other in published if other.effective < version.effective]
         version.previous = earlier[0] if earlier else None
         generator.pages += pages_of(version)
-    in_force = copy_at(version_in_force(published, settings), statement_address(settings))
+    in_force = copy_at(in_force, statement_address(settings))
     generator.pages.append(in_force)
     generator.context["STATEMENT"] = in_force
     generator.context["STATEMENT_VERSIONS"] = published
@@ -106,25 +71,30 @@ def publish_versions(generator: PagesGenerator) -> None:
 
 def take_versions(pages: list[Page], settings: Settings) -> list[Page]:
     """Take the statement's versions out of Pelican's list, and return them, the newest first."""
-    versions = [page for page in pages if Path(page.source_path).parent == folder(settings)]
-    for page in versions:
+    home = folder(settings)
+    versions = []
+    for page in [page for page in pages if home in Path(page.source_path).parents]:
         pages.remove(page)
         page.effective = day_in(Path(page.source_path).name)
-        page.sha256 = sha256(Path(page.source_path).read_bytes()).hexdigest()
-        page.template = "statement"
-        page.override_url = f"{statement_address(settings)}{page.effective}/"
+        if Path(page.source_path) == home / f"{page.effective}.md":
+            versions.append(page)
+            page.sha256 = sha256(Path(page.source_path).read_bytes()).hexdigest()
+            page.template = "statement"
+            page.override_url = f"{statement_address(settings)}{page.effective}/"
     return sorted(versions, key=lambda page: page.effective, reverse=True)
 
 
-def version_in_force(published: list[Page], settings: Settings) -> Page:
-    """Return the newest version that has taken effect; none stops the build."""
+def version_in_force(published: list[Page], drafts: list[Page], settings: Settings) -> Page:
+    """Return the newest version that has taken effect; where none has, the oldest stands in."""
     for version in published:
         if version.effective <= settings["SITE_DATE"]:
             return version
-    raise SystemExit(
-        f"{shown(folder(settings), settings)}: no privacy statement is in force on {settings['SITE_DATE']}; "
-        "name one that is no draft by that day or an earlier one."
-    )
+    none = f"No statement is in force on {settings['SITE_DATE']}."
+    cure = "Name one that is no draft by that day or an earlier one."
+    if not (others := published or drafts):
+        raise SystemExit(f"{shown(folder(settings), settings)}:1: {none} {cure}")
+    report(shown(Path(others[-1].source_path), settings), 1, f"{none} {cure}")
+    return others[-1]
 
 
 def pages_of(version: Page) -> list[Page]:
@@ -182,5 +152,4 @@ def register() -> None:
     """Connect to Pelican."""
     signals.initialized.connect(add_filter)
     signals.page_generator_init.connect(check_names)
-    signals.content_object_init.connect(check_metadata)
     signals.page_generator_finalized.connect(publish_versions)

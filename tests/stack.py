@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -55,10 +56,21 @@ def build(
 ) -> None:
     """Build a site into a folder, by default the production one of this checkout, warnings fatal."""
     command = [sys.executable, "-m", "pelican", str(content), "-s", settings, "-o", str(output)]
-    command += ["--fatal", "warnings"]
+    command += ["--fatal", "warnings", "--log-handler", "plain"]
     if not compressed:  # half of the time, and only the web server reads it
         command += ["-e", "PRECOMPRESS_BROTLI=false", "PRECOMPRESS_GZIP=false"]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=os.environ | environment)
+
+
+def put_on_record(content: Path) -> None:
+    """Note every version of the statement that is no draft as published, which every build asks for."""
+    record = content / "published.toml"
+    addresses = record.read_text("utf-8").partition("[statement]")[0] if record.exists() else ""
+    versions = [
+        path for path in content.glob("privacy/*.md") if "\nStatus: draft\n" not in path.read_text("utf-8")
+    ]
+    lines = [f'{path.stem} = "{sha256(path.read_bytes()).hexdigest()}"\n' for path in versions]
+    record.write_text(f"{addresses}[statement]\n{''.join(lines)}", "utf-8")
 
 
 def addresses(site: Path) -> dict[str, Path]:
