@@ -1,10 +1,12 @@
 """Pelican's settings for the development site; publishconf.py overrides what production changes."""
 
+import logging
 import os
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 from plugins import (
+    checks,
     collection_contract,
     comparison,
     feeds,
@@ -54,6 +56,7 @@ THEME = "theme"
 THEME_STATIC_PATHS: list[str] = []  # plugins/hashed_names.py copies theme/static/
 PLUGINS = [
     mistakes,
+    checks,
     stylesheet,
     statement,
     comparison,
@@ -84,6 +87,16 @@ STATIC_PATHS = ["images"]
 USE_FOLDER_AS_CATEGORY = False
 DEFAULT_METADATA = {"category": "news"}  # Pelican wants one of every article
 FORMATTED_FIELDS = ["summary", "decisions"]  # written in Markdown
+
+# No page is another's translation. Pelican sorts by this too, which makes two builds alike.
+PAGE_TRANSLATION_ID = ARTICLE_TRANSLATION_ID = "source_path"
+
+# Of these plugins/checks tells editors more: the file, the line and what to do.
+LOG_FILTER = [
+    (logging.WARNING, "Duplicate definition of `%s` for %s. Using first one."),
+    (logging.WARNING, "Empty alt attribute for image %s in %s"),
+    (logging.WARNING, "Unable to find '%s', skipping url replacement."),
+]
 
 # Every page is a file in content/, the list of news included: Pelican makes none by itself.
 DIRECT_TEMPLATES: list[str] = []

@@ -8,7 +8,7 @@ import pytest
 
 from tests.stack import ROOT
 
-PARTS = ["content", "deploy", "form_backend", "plugins", "theme", "pelicanconf.py", "publishconf.py"]
+PARTS = ["content", "deploy", "docs", "form_backend", "plugins", "theme", "pelicanconf.py", "publishconf.py"]
 GIT = ["git", "-c", "user.name=An editor", "-c", "user.email=editor@example.org"]
 HOME_PAGE = "content/pages/home.md"
 

@@ -1,0 +1,33 @@
+"""Addresses, which are made of files' names: fit for a link, and each file has its own."""
+
+import re
+from collections.abc import Iterator
+
+from plugins.checks.site import Site
+from plugins.mistakes import Mistake
+
+FOLDERS = ("news", "notices", "pages")  # plugins/statement.py looks after privacy
+NAME = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*/)*[a-z0-9]+(?:-[a-z0-9]+)*\.md")
+
+
+def check(site: Site) -> Iterator[Mistake]:
+    """Find files whose name makes no good address, or the address of another."""
+    for folder in FOLDERS:
+        for file in sorted(site.folder.glob(f"{folder}/**/[!.]*[!~]")):
+            name = str(file.relative_to(site.folder / folder))
+            if file.is_file() and not NAME.fullmatch(name):
+                cure = "Name the file in small letters, digits and hyphens, ending in .md."
+                yield f"content/{folder}/{name}", 1, f"This name makes no address. {cure}"
+    yield from claimed_twice(site)
+
+
+def claimed_twice(site: Site) -> Iterator[Mistake]:
+    """Find files with the same address, and leave but one of them to Pelican, which would break off there."""
+    claimed: dict[str, str] = {}
+    for contents in (site.context["articles"], site.context["pages"]):
+        for content in sorted(contents, key=site.path, reverse=True):
+            path = site.path(content)
+            if (other := claimed.setdefault(content.save_as, path)) != path:
+                contents.remove(content)
+                cure = "Rename this file, or take it away."
+                yield path, 1, f"{other} has the address /{content.url} too. {cure}"

@@ -1,0 +1,44 @@
+"""E-mail addresses and telephone numbers: those of content/organisation.toml, and no others."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from plugins.checks.site import Site
+from plugins.checks.source import EMAIL, TELEPHONE
+from plugins.mistakes import Mistake, suggestion
+
+CURE = "Correct it, or add it to content/organisation.toml."
+LENGTHS = range(9, 12)  # digits of a number within the country, give or take one
+
+
+def check(site: Site) -> Iterator[Mistake]:
+    """Find addresses and numbers that the organisation file does not hold."""
+    facts = "\n".join(texts(site.facts))
+    emails = {email.lower() for email in EMAIL.findall(facts)}
+    telephones = {digits(number): number for number in TELEPHONE.findall(facts)}
+    for path, source in site.sources.items():
+        for line, email in source.emails:
+            for_this_notice = path.startswith("content/notices/") and line == source.line("contact")
+            if email.lower() not in emails and not for_this_notice:
+                cure = suggestion(email, emails, CURE)
+                yield path, line, f"{email} is none of our e-mail addresses. {cure}"
+        for line, number in source.telephones:
+            is_one = number.startswith("+") or len(digits(number)) in LENGTHS
+            if is_one and digits(number) not in telephones:
+                cure = suggestion(number, telephones.values(), CURE)
+                yield path, line, f"{number} is none of our telephone numbers. {cure}"
+
+
+def texts(facts: Any) -> Iterator[str]:
+    """Go through all texts in the organisation file."""
+    if isinstance(facts, str):
+        yield facts
+    elif isinstance(facts, dict | list):
+        for fact in facts.values() if isinstance(facts, dict) else facts:
+            yield from texts(fact)
+
+
+def digits(number: str) -> str:
+    """Return a number as it is dialled within the country."""
+    return re.sub(r"\D", "", re.sub(r"^\+27\D*0?", "0", number))

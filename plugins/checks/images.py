@@ -1,0 +1,43 @@
+"""Pictures: there, our own, described in words, and no larger than a page can carry."""
+
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
+
+from pelican.contents import Content
+
+from plugins.checks.links import address
+from plugins.checks.site import Site
+from plugins.mistakes import Mistake, suggestion
+
+KINDS = {".avif", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
+LARGEST = 300_000  # bytes: three seconds on a slow mobile connection
+
+
+def check(site: Site) -> Iterator[Mistake]:
+    """Find pictures that do not show, say nothing or take too long."""
+    for path, content in site.contents.items():
+        for line, source, words in content.source.html.images:
+            if sentences := problem(source, words, content, site):
+                yield path, line, sentences
+    for file in sorted(site.folder.glob("images/**/[!.]*")):
+        path = f"content/{file.relative_to(site.folder)}"
+        if file.is_file() and file.suffix.lower() not in KINDS:
+            yield path, 1, f"This is no picture for a page. Save it as one of {', '.join(sorted(KINDS))}."
+        elif file.is_file() and (size := file.stat().st_size) > LARGEST:
+            cure = f"Make it smaller, so that it has {LARGEST // 1000} KB at most."
+            yield path, 1, f"The picture has {size // 1000:,} KB. {cure}"
+
+
+def problem(source: str, words: str, content: Content, site: Site) -> str:
+    """Return what is wrong with a picture on a page, or nothing."""
+    target = urlsplit(address(source, content, site))
+    path = unquote(target.path)
+    if f"{target.scheme}://{target.netloc}" != site.facts["address"]:
+        return "This picture is on another website. Save it in content/images/, and show it from there."
+    if path not in site.files or not path.startswith("/images/") or not (site.folder / path[1:]).is_file():
+        pictures = [file for file in site.files if file.startswith("/images/")]
+        return f"There is no picture {path}. {suggestion(path, pictures, 'Save it in content/images/.')}"
+    if not words.strip():
+        like = f"![A pump station]({source})"
+        return f"The picture has no alternative text. Describe it for those who cannot see it, like {like}."
+    return ""

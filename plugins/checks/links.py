@@ -1,0 +1,87 @@
+"""Links: to a page that is there, to a heading on it, and with a topic that the enquiry form knows."""
+
+import posixpath
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urljoin, urlsplit
+
+from pelican.contents import Content
+
+from plugins.checks.site import ORGANISATION, Site
+from plugins.mistakes import Mistake, suggestion
+
+PELICANS = re.compile(r"[{|](\w+)[|}]([^?#]*)(.*)")  # {filename}other.md#heading
+ID = re.compile(r'\bid="([\w-]+)"')
+
+
+def check(site: Site) -> Iterator[Mistake]:
+    """Find links that lead nowhere, on pages, in the menu and in the footer."""
+    for path, content in site.contents.items():
+        for line, link in content.source.html.links:
+            if sentences := problem(address(link, content, site), site):
+                yield path, line, sentences
+    organisation = site.folder / ORGANISATION
+    lines = organisation.read_text("utf-8").splitlines() if organisation.exists() else []
+    links = [item["address"] for item in [*site.facts["menu"], *site.facts["footer"]]]
+    for line, text in enumerate(lines, 1):
+        for link in links:
+            if f'"{link}"' in text and (sentences := problem(urljoin(site.facts["address"], link), site)):
+                yield f"content/{ORGANISATION}", line, sentences
+
+
+def address(link: str, content: Content, site: Site) -> str:
+    """Return the whole address that a link on a page leads to."""
+    if match := PELICANS.match(link):
+        kind, name, rest = match.groups()
+        folder = "" if name.startswith("/") else content.relative_dir
+        name = posixpath.normpath(posixpath.join(folder, name.lstrip("/")))
+        found = site.context["generated_content" if kind == "filename" else "static_content"].get(name)
+        link = f"/{found.url}{rest}" if found else f"/{name}"
+    try:
+        return urljoin(f"{site.facts['address']}/{content.url}", link)
+    except ValueError:  # like http://[x
+        return f"{site.facts['address']}/{link}"
+
+
+def problem(link: str, site: Site) -> str:
+    """Return what is wrong with a whole address, or nothing."""
+    target = urlsplit(link)
+    if f"{target.scheme}://{target.netloc}" != site.facts["address"]:
+        return ""
+    path = unquote(target.path) or "/"
+    if path not in site.pages and (new := site.facts["redirects"].get(path)):
+        return f"{path} is an old address. Write {new}, where it leads."
+    if path not in site.pages and path not in site.files:
+        elsewhere = "Begin the link with https:// if it leads to another website."
+        otherwise = elsewhere if "/www." in path else "Correct the address, or take the link out."
+        return f"There is no page {path}. {suggestion(path, [*site.pages, *site.files], otherwise)}"
+    return no_such_place(path, target.fragment, site) or no_such_topic(parse_qs(target.query), site)
+
+
+def no_such_place(path: str, place: str, site: Site) -> str:
+    """Say that a page has no such heading, where that is so."""
+    page = site.pages.get(path)
+    ids = page.source.html.ids if page else {}
+    if not place or place in ids or place in template_ids(site.settings["THEME"]):
+        return ""
+    cure = suggestion(place, ids, f"Write {{: #{place} }} at the end of the heading that is meant.")
+    return f'{path} has no heading with the id "{place}". {cure}'
+
+
+def no_such_topic(query: dict[str, list[str]], site: Site) -> str:
+    """Say that the enquiry form knows no such topic, where that is so."""
+    topics = site.facts["enquiry"]["topics"]
+    for topic in query.get("about", []):
+        if topic not in topics:
+            cure = suggestion(topic, topics, f"Add it to [enquiry.topics] in content/{ORGANISATION}.")
+            return f'The enquiry form knows no topic "{topic}". {cure}'
+    return ""
+
+
+@cache
+def template_ids(theme: str) -> set[str]:
+    """Return the ids that the templates give to what stands around a page's text."""
+    templates = Path(theme, "templates").rglob("*.html")
+    return {name for path in templates for name in ID.findall(path.read_text("utf-8"))}

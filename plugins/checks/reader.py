@@ -1,0 +1,50 @@
+"""Pelican's Markdown reader, which reads for the checks too, and goes on where Pelican would give up.
+
+So every mistake is told, and the page shows in preview: a label that is wrong counts as left out.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pelican.readers import MarkdownReader
+from pelican.utils import SafeDatetime
+
+from plugins import mistakes
+from plugins.checks import metadata as labels
+from plugins.checks import source
+
+
+class Reader(MarkdownReader):
+    """Read a Markdown file; `page.source` is what the checks know of it."""
+
+    def read(self, source_path: str) -> tuple[str | None, dict[str, Any]]:
+        """Return the HTML and what the labels say."""
+        path = Path(source_path)
+        try:
+            html, metadata = super().read(source_path)
+        except UnicodeDecodeError:
+            mistakes.report(mistakes.shown(path, self.settings), 1, mistakes.NOT_UTF8)
+            return None, {"status": "skip"}
+        formatted = [metadata.get(name, "") for name in self.settings["FORMATTED_FIELDS"]]
+        read = source.read(path, html, *formatted)
+        folder = path.relative_to(self.settings["PATH"]).parts[0]
+        for label in read.labels:
+            if metadata.get(label.name) is None or labels.wrong(label, folder, self.settings):
+                metadata.pop(label.name, None)
+            elif isinstance(metadata[label.name], list):
+                metadata[label.name] = label.value
+        return html, self.fallbacks(path, folder) | metadata | {"source": read}
+
+    def process_metadata(self, name: str, value: Any) -> Any:
+        """Return what a label says, or nothing where Pelican does not understand it."""
+        try:
+            return super().process_metadata(name, value)
+        except (ValueError, OverflowError):
+            return None
+
+    def fallbacks(self, path: Path, folder: str) -> dict[str, Any]:
+        """Return what stands in for labels that a page cannot do without."""
+        fallbacks = {"title": path.stem, "description": "", "order": "99"}
+        if folder in self.settings["ARTICLE_PATHS"]:
+            return fallbacks | {"date": SafeDatetime(*self.settings["SITE_DATE"].timetuple()[:3])}
+        return fallbacks

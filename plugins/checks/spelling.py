@@ -1,0 +1,82 @@
+"""Spelling: words that codespell knows as misspellings, less those in content/words.txt.
+
+codespell comes with what `make build` needs. The production machine does without: what reaches it was checked
+before, and a breach notice must not wait for a comma.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plugins.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from plugins.checks.site import Site  # which holds what is read here
+
+WORDS = "words.txt"
+WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+NOT_PROSE = re.compile(
+    r"""
+    ^\ {0,3}(?:(?i:drawing|save_as|template|topic|url):.* | [\w-]+:)  # labels, some with what they say
+    | `[^`\n]*`  # code
+    | \{:[^}\n]*\}  # attributes
+    | \]\([^)\n]*\) | \S*(?:://|@)\S*  # addresses of pages and people
+    | <[^>\n]*>
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
+
+Misspelt = tuple[int, str, str]
+"""A line, the word as it stands there, and what codespell would write."""
+
+
+@cache
+def dictionary() -> list[str]:
+    """Return codespell's list in order: each misspelling, an arrow and what it may stand for."""
+    package = find_spec("codespell_lib")
+    folders = package and package.submodule_search_locations
+    return sorted(Path(folders[0], "data/dictionary.txt").read_text("utf-8").splitlines()) if folders else []
+
+
+@cache
+def correction(word: str) -> str:
+    """Return what codespell would write instead of a word, or nothing."""
+    entry = f"{word}->"
+    entries = dictionary()
+    at = bisect_left(entries, entry)  # to make a dict of all of them would take far longer
+    return entries[at].removeprefix(entry) if at < len(entries) and entries[at].startswith(entry) else ""
+
+
+def misspelt(text: str) -> list[Misspelt]:
+    """Return the words that codespell would correct."""
+    text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    wrong = {word: right for word in set(WORD.findall(text.lower())) if (right := correction(word))}
+    prose = NOT_PROSE.sub("", text) if wrong else ""
+    return [
+        (number, word, wrong[word.lower()])
+        for number, line in enumerate(prose.splitlines(), 1)
+        for word in WORD.findall(line)
+        if word.lower() in wrong
+    ]
+
+
+def check(site: "Site") -> Iterator[Mistake]:
+    """Find misspelt words."""
+    words = site.folder / WORDS
+    lines = words.read_text("utf-8").splitlines() if words.exists() else []
+    right = {line.strip().lower() for line in lines}
+    for path, source in site.sources.items():
+        for line, word, meant in source.misspelt:
+            if word.lower() not in right:
+                yield path, line, sentences(word, meant)
+
+
+def sentences(word: str, meant: str) -> str:
+    """Say what codespell would write instead; after its last comma it may say why it is not sure."""
+    words = [part.strip() for part in meant.rpartition(",")[0].split(",") if part] or [meant]
+    write = '" or "'.join(words)
+    return f'"{word}" looks misspelt. Write "{write}", or if it is right add it to content/{WORDS}.'
