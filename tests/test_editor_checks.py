@@ -125,6 +125,11 @@ TEXTS: list[tuple[str, ...]] = [
     ("<!DOCTYPE html>", f"4: {NO_COMMENT}"),
     ("<?php x ?>", f"4: {NO_COMMENT}"),
     ("<![CDATA[x]]>", f"4: {NO_COMMENT}"),
+    (
+        "<div><![x",
+        "4: <div> is not closed. Write </div> where it ends.",
+        "4: This breaks off inside a tag. Complete the tag, or take it out.",
+    ),
     # Links
     ("[a](/contat/)", '4: There is no page /contat/. Did you mean "/contact/"?'),
     ("[a](/products) [b](/products)", '4: There is no page /products. Did you mean "/products/"?'),
