@@ -9,6 +9,7 @@ from plugins import (
     checks,
     collection_contract,
     comparison,
+    economy,
     feeds,
     form_json,
     hashed_names,
@@ -57,6 +58,7 @@ THEME_STATIC_PATHS: list[str] = []  # plugins/hashed_names.py copies theme/stati
 PLUGINS = [
     mistakes,
     checks,
+    economy,
     stylesheet,
     statement,
     comparison,

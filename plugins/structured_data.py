@@ -1,5 +1,7 @@
 """What a page tells machines: its place on the site, its picture, and as JSON-LD what it is about."""
 
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +14,11 @@ from pelican.contents import Article, Content, Page
 Data = dict[str, Any]
 
 
-def above(page: Content, pages: list[Page]) -> list[Page]:
+@pass_context
+def above(context: Context, page: Content) -> list[Page]:
     """Return the pages above this one, from the top, without the home page."""
-    higher = [other for other in pages if other.url and page.url.startswith(other.url)]
-    return sorted((other for other in higher if other.url != page.url), key=lambda other: len(other.url))
+    higher = accumulate(f"{part}/" for part in page.url.split("/")[:-2])
+    return [context["PAGE_AT"][url] for url in higher if url in context["PAGE_AT"]]
 
 
 class Picture(NamedTuple):
@@ -27,12 +30,18 @@ class Picture(NamedTuple):
 
 def picture(page: Content) -> Picture:
     """Return the page's own picture, or the one for all."""
-    files = page.settings["THEME_FILES"]
-    name, drawing = Path(page.slug).name, getattr(page, "drawing", getattr(page, "topic", ""))
+    files, drawing = page.settings["THEME_FILES"], getattr(page, "drawing", getattr(page, "topic", ""))
+    name = page.slug.rpartition("/")[2]
     if not drawing or f"share/{name}.png" not in files:
         name = drawing = "network"
-    svg = parse(Path(page.settings["THEME"], f"templates/illustrations/{drawing}.svg"))
-    return Picture(files[f"share/{name}.png"], svg.findtext("{*}title", ""))
+    svg = Path(page.settings["THEME"], f"templates/illustrations/{drawing}.svg")
+    return Picture(files[f"share/{name}.png"], words_of(svg))
+
+
+@cache
+def words_of(drawing: Path) -> str:
+    """Return what a drawing says of itself."""
+    return str(parse(drawing).findtext("{*}title", ""))
 
 
 @pass_context
@@ -42,7 +51,7 @@ def structured_data(context: Context, page: Content) -> Data:
     site = organisation["address"]
     graph = [company(organisation), website(organisation)]
     if page.url:
-        graph.append(breadcrumb_list(page, context["pages"], site))
+        graph.append(breadcrumb_list(page, above(context, page), site))
     if isinstance(page, Article):
         graph.append(news_article(page, site))
     elif page.template == "product":
@@ -84,9 +93,9 @@ def website(organisation: Data) -> Data:
     }
 
 
-def breadcrumb_list(page: Content, pages: list[Page], site: str) -> Data:
+def breadcrumb_list(page: Content, higher: list[Page], site: str) -> Data:
     """Return the way to the page from the home page."""
-    steps = [("Home", ""), *((other.title, other.url) for other in [*above(page, pages), page])]
+    steps = [("Home", ""), *((other.title, other.url) for other in [*higher, page])]
     items = [
         {"@type": "ListItem", "position": position, "name": name, "item": f"{site}/{url}"}
         for position, (name, url) in enumerate(steps, 1)
@@ -124,7 +133,7 @@ def software(page: Page, site: str) -> Data:
 
 
 def add_filters(pelican: Pelican) -> None:
-    """Let templates write `page|above(pages)`, `page|picture` and `page|structured_data|tojson`."""
+    """Let templates write `page|above`, `page|picture` and `page|structured_data|tojson`."""
     filters = {"above": above, "picture": picture, "structured_data": structured_data}
     pelican.settings["JINJA_FILTERS"].update(filters)
 
