@@ -9,6 +9,7 @@ from plugins import (
     checks,
     collection_contract,
     comparison,
+    drafts,
     economy,
     feeds,
     form_json,
@@ -40,7 +41,7 @@ def site_date() -> date:
 
 
 SITE_DATE = site_date()
-SHOW_DRAFTS = True  # of the privacy statement
+SHOW_DRAFTS = True
 LIVE_RELOAD = True
 STOP_AT_MISTAKES = False
 
@@ -59,6 +60,7 @@ PLUGINS = [
     mistakes,
     checks,
     economy,
+    drafts,
     stylesheet,
     statement,
     comparison,
@@ -79,11 +81,11 @@ PLUGINS = [
 PATH_METADATA = r"(?:(?:pages|news)/)?(?P<slug>.+?)(?:/index)?\.md"
 FILENAME_METADATA = ""  # plugins/statement.py reads the dates in names, and says what is wrong with one
 PAGE_PATHS = ["pages", "privacy", "notices"]
-PAGE_URL = "{slug}/"
-PAGE_SAVE_AS = "{slug}/index.html"
+PAGE_URL = DRAFT_PAGE_URL = "{slug}/"
+PAGE_SAVE_AS = DRAFT_PAGE_SAVE_AS = "{slug}/index.html"
 ARTICLE_PATHS = ["news"]
-ARTICLE_URL = "news-articles/{slug}/"
-ARTICLE_SAVE_AS = "news-articles/{slug}/index.html"
+ARTICLE_URL = DRAFT_URL = "news-articles/{slug}/"
+ARTICLE_SAVE_AS = DRAFT_SAVE_AS = "news-articles/{slug}/index.html"
 IGNORE_FILES = [".*"]  # what editors keep beside an open file; Pelican's own pattern misses it
 STATIC_PATHS = ["images"]
 USE_FOLDER_AS_CATEGORY = False

@@ -10,7 +10,7 @@ DELETE_OUTPUT_DIRECTORY = True
 SHOW_DRAFTS = False
 LIVE_RELOAD = False
 STOP_AT_MISTAKES = True
-DRAFT_SAVE_AS = DRAFT_PAGE_SAVE_AS = ""  # no draft of any page leaves the preview
+DRAFT_SAVE_AS = DRAFT_PAGE_SAVE_AS = ""  # no draft leaves the preview
 
 PLUGINS = [*PLUGINS, precompress]  # .br and .gz beside each file, for the web server
 PRECOMPRESS_TEXT_EXTENSIONS = [".html", ".svg", ".txt", ".xml"]

@@ -36,8 +36,8 @@ def read_notices(generator: PagesGenerator) -> None:
 
 
 def publish_notices(generator: PagesGenerator) -> None:
-    """Give templates NOTICES, the newest first, and ACTIVE_NOTICES; take away what is not published yet."""
-    today = generator.settings["SITE_DATE"]
+    """Give templates NOTICES, the newest first, and ACTIVE_NOTICES; what is not published yet is a draft."""
+    today, show_drafts = generator.settings["SITE_DATE"], generator.settings["SHOW_DRAFTS"]
     published, others = [], []
     for page in generator.pages:
         path = Path(page.source_path)
@@ -46,6 +46,10 @@ def publish_notices(generator: PagesGenerator) -> None:
         elif (notice := generator.notices[path]) and notice.published <= today:
             dress(page, notice)
             published.append(page)
+        elif show_drafts:
+            dress(page, notice)
+            page.status = "draft"
+            others.append(page)
     if not published:
         others = [page for page in others if page.template != "notices"]
     generator.pages[:] = others + published  # in place, since templates see this very list

@@ -22,6 +22,7 @@ from devtools.front import FORMS as FORM_ADDRESSES
 from form_backend.frames import END_GAP, GAP, NOTE, TITLE, Facts, Site
 from form_backend.views import FORMS
 from tests.stack import ENQUIRY, ROOT, Backend, addresses, build
+from tests.test_notices import notice
 
 STATEMENT = "/about-us/customerprivacystatement/"
 FRAMES = {
@@ -34,6 +35,14 @@ MOST_FOR_HOME = 60_000
 ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 LOADING_CSS = re.compile(r"@import|url\(\s*[\"']?(?:https?:)?//", re.IGNORECASE)
 LEFTOVER = re.compile(r"\{\{|\{%|\{#|\{:|\[form\]|\]\(|\*\*|<!-- (?:gap|note) -->.*<!-- gap -->", re.DOTALL)
+
+SOON = "Description: Not for the public yet.\n\nSoon.\n"
+UNFINISHED = {
+    "pages/draft.md": f"Title: Unfinished\nStatus: draft\n{SOON}",
+    "news/draft.md": f"Title: Unfinished\nDate: 2027-01-01\nStatus: draft\n{SOON}",
+    "news/later.md": f"Title: Unfinished\nDate: 2027-02-05\n{SOON}",
+    "notices/later.md": notice(Title="Unfinished"),
+}
 
 
 @dataclass(frozen=True)
@@ -403,16 +412,25 @@ def test_reload_script(tmp_path: Path) -> None:
     assert home.find("//script/@src") == ["/live-reload.js"]
 
 
-@pytest.mark.parametrize("place", ["pages", "news"])
-def test_drafts_stay_in_preview(tmp_path: Path, place: str) -> None:
-    """A draft, page or article, is in no production build."""
+def test_drafts_stay_in_preview(tmp_path: Path) -> None:
+    """A draft, or what is dated later, shows in preview, marked, at its address; production has neither."""
     content = shutil.copytree(ROOT / "content", tmp_path / "content")
-    draft = (
-        "Title: Unfinished\nDate: 2026-11-22\nDescription: Not for the public yet.\nStatus: draft\n\nSoon.\n"
-    )
-    (content / place / "unfinished.md").write_text(draft)
-    build(tmp_path / "output", content=content)
-
-    assert not [
-        path for path in (tmp_path / "output").rglob("*.html") if "Unfinished" in path.read_text("utf-8")
+    for path, text in UNFINISHED.items():
+        (content / path).write_text(text, "utf-8")
+    preview, production = tmp_path / "preview", tmp_path / "production"
+    build(preview, content, "pelicanconf.py", SITE_DATE="2027-02-04")
+    build(production, content, SITE_DATE="2027-02-04")
+    marks = [
+        "".join(
+            Page(at, (preview / at / "index.html").read_text("utf-8")).find(
+                "//*[@aria-label='Draft']//text()"
+            )
+        )
+        for at in ("draft", "news-articles/draft", "news-articles/later", "notices/later", "about-us")
     ]
+    public = b"".join(path.read_bytes() for path in production.rglob("*") if path.is_file())
+
+    assert ["Draft" in mark for mark in marks] == [True, True, True, True, False]
+    assert ["5 February 2027" in mark for mark in marks] == [False, False, True, True, False]
+    assert b"Unfinished" not in public
+    assert b"Draft" not in public
