@@ -22,7 +22,7 @@ def write_news(generator: ArticlesGenerator, writer: Writer) -> None:
     """Write the feed of articles, each summed up by its description rather than by its first words."""
     articles = generator.context["articles"]
     for article in articles:
-        article.metadata.setdefault("summary", article.description)
+        article.metadata.setdefault("summary", getattr(article, "description", ""))
     write_feed(generator, writer, articles, NEWS, "News")
 
 
@@ -30,7 +30,7 @@ def complete(context: dict[str, Any], feed: Any) -> None:  # noqa: ARG001 - Peli
     """Give the feed an id of its own, and its links their host."""
     feed.feed["id"] = feed.feed["feed_url"]
     for item in feed.items:
-        item["content"] = make_links_absolute(item["content"], item["link"])
+        item["content"] = item["content"] and make_links_absolute(item["content"], item["link"])
 
 
 def register() -> None:

@@ -106,7 +106,11 @@ def breadcrumb_list(page: Content, higher: list[Page], site: str) -> Data:
 def described(page: Content, site: str) -> Data:
     """Return what every entry about a page's subject says."""
     url = f"{site}/{page.url}"
-    return {"url": url, "description": page.description, "image": f"{site}{picture(page).address}"}
+    return {
+        "url": url,
+        "description": getattr(page, "description", ""),
+        "image": f"{site}{picture(page).address}",
+    }
 
 
 def news_article(article: Article, site: str) -> Data:
