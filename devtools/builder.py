@@ -1,91 +1,192 @@
-"""Build the site into preview/, once for every line that arrives on standard input.
+"""Build the site into preview/: once at the start, and again for every line that arrives on standard input.
 
 `python -m devtools.serve` starts it and sends a line whenever something was saved; by hand, press Enter.
-Each line is answered with "built" or "failed" on standard output; what is wrong goes to standard error,
-in one line, and the pages of the last good build stay. When the input ends, so does the builder.
+Each build is answered with a line of JSON on standard output: whether the pages were built, and the mistakes,
+which also go to standard error, a line each. Pages with mistakes are built where that is possible, and while
+there are any no page of an earlier build is taken away. When the input ends, so does the builder.
 
-Each build runs in a fork of this process: Pelican is loaded already, while settings, plugins and whatever a
-build leaves behind (Pelican reports a warning only the first time) are new every time.
+Each build runs in a fork of this process: Pelican and the plugins are loaded already, while settings and
+whatever a build leaves behind (Pelican reports a warning only the first time) are new every time. When the
+code changed, this process begins again, and so does the cache, Pelican's: what Markdown made of each file.
 """
 
+import gc
+import json
 import logging
 import multiprocessing
+import os
+import shutil
 import sys
 import time
 import traceback
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
+from importlib import import_module
+from io import StringIO
 from pathlib import Path
+from typing import ClassVar
 
-from jinja2 import TemplateSyntaxError
-from pelican import Pelican
+from jinja2 import FileSystemBytecodeCache, TemplateSyntaxError
+from markdown import Markdown
+from pelican import Pelican, signals, writers
+from pelican.generators import StaticGenerator
 from pelican.log import console
 from pelican.log import init as init_logging
-from pelican.settings import read_settings
+from pelican.readers import BaseReader
+from pelican.settings import Settings, read_settings
+
+ROOT = Path.cwd()
+CODE = ("pelicanconf.py", "plugins/**/*.py", "form_backend/**/*.py")
+CACHE = Path(".cache")
+CLOCK_TICK = 10_000_000  # nanoseconds by which the time of a save may be behind
 
 
-class OneLine(logging.Handler):
-    """Print what Pelican complains of in one line, and remember having done so."""
+class Mistakes(logging.Handler):
+    """What is wrong, as Pelican and the plugins report it, a line each."""
 
-    complained = False
+    def __init__(self) -> None:
+        """Know of none."""
+        super().__init__(logging.WARNING)
+        self.lines: list[str] = []
+        self.in_reader = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the record."""
-        self.complained = True
-        complain(record.getMessage())
+        """Add what is reported, with the error behind it, which Pelican leaves out."""
+        error = sys.exc_info()[1]
+        self.add(record.getMessage() + (f": {described(error)}" if error else ""))
+        readers = (frame.f_locals.get("self") for frame, _ in traceback.walk_stack(None))
+        self.in_reader |= any(isinstance(reader, BaseReader) for reader in readers)
+
+    def add(self, text: str) -> None:
+        """Add a mistake in one line, with paths as people know them."""
+        line = " ".join(text.replace(f"{ROOT}/", "").split())
+        print(line, file=sys.stderr)
+        self.lines.append(line)
 
 
-def complain(text: str) -> None:
-    """Print a mistake in one line."""
-    print("Not built:", " ".join(text.split()), file=sys.stderr)
-
-
-def place(error: Exception) -> str:
-    """Return the project's file and line that an error came from, or nothing when it came from elsewhere."""
+def described(error: BaseException) -> str:
+    """Return what went wrong, and the project's file and line that it came from, if it came from there."""
+    if isinstance(error, SystemExit):  # a plugin's own sentence
+        return str(error)
+    text = f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError | TemplateSyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}: "
-    root = Path.cwd()
+        return f"{error.filename}:{error.lineno}: {text}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if path.is_relative_to(root) and not path.is_relative_to(root / ".venv") and path != Path(__file__):
-            return f"{path.relative_to(root)}:{frame.lineno}: "
-    return ""
+        if path.is_relative_to(ROOT) and not path.is_relative_to(ROOT / ".venv") and path != Path(__file__):
+            return f"{path}:{frame.lineno}: {text}"
+    return text
+
+
+class OnlyIfChanged(StringIO):
+    """A file that is written only when its text is new: most pages stay, and a disk takes its time."""
+
+    opened: ClassVar[set[Path]] = set()
+
+    def __init__(self, path: str, _mode: str, encoding: str) -> None:
+        """Take the place of `open(path, "w", encoding=…)`."""
+        super().__init__()
+        self.path, self.text_encoding = Path(path), encoding
+        self.opened.add(self.path)
+
+    def close(self) -> None:
+        """Write the file if need be."""
+        new = self.getvalue().encode(self.text_encoding)
+        if not self.path.is_file() or self.path.read_bytes() != new:
+            self.path.write_bytes(new)
+        super().close()
+
+
+def fast_settings() -> Settings:
+    """Return the development settings, with what makes a rebuild fast and production does without."""
+    CACHE.mkdir(exist_ok=True)
+    cache = {"CACHE_CONTENT": True, "LOAD_CONTENT_CACHE": True, "GZIP_CACHE": False, "CACHE_PATH": str(CACHE)}
+    links = {"STATIC_CREATE_LINKS": True, "THEME_STATIC_PATHS": []}
+    settings = read_settings("pelicanconf.py", override=cache | links)
+    compiled = {"bytecode_cache": FileSystemBytecodeCache(str(CACHE)), "auto_reload": False}
+    settings["JINJA_ENVIRONMENT"] |= compiled
+    return settings
 
 
 def build() -> None:
-    """Build the site; a mistake ends this process with one line about it."""
-    console.quiet = True
-    said = OneLine()
-    init_logging(level=logging.WARNING, fatal="warnings", handler=said)
-    started = time.time()
+    """Build the site, and answer how that went."""
+    gc.disable()  # the process ends with the build
+    mistakes, built = Mistakes(), False
+    init_logging(level=logging.WARNING, handler=mistakes)
+    writers.open = OnlyIfChanged
+    statics: list[StaticGenerator] = []
+    signals.static_generator_init.connect(statics.append, weak=False)
     try:
-        settings = read_settings("pelicanconf.py")
+        settings = fast_settings()
         Pelican(settings).run()
-    except SystemExit as reason:
-        complain(str(reason))
-        sys.exit(1)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong, the next save may put it right
-        if not said.complained:  # else it is only Pelican's way to stop at a warning
-            complain(f"{place(error)}{type(error).__name__}: {error}")
-        sys.exit(1)
-    remove_older(Path(settings["OUTPUT_PATH"]), started)
+        built = True
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is wrong, the next save may put it right
+        mistakes.add(described(error))
+    if built:
+        output = Path(settings["OUTPUT_PATH"])
+        pictures = {output / file.save_as for generator in statics for file in generator.staticfiles}
+        tidy(output, OnlyIfChanged.opened | pictures, keep=bool(mistakes.lines))
+    if mistakes.in_reader:  # a page that comes from the cache would not say it again
+        shutil.rmtree(CACHE)
+    answer(mistakes.lines, built=built)
 
 
-def remove_older(output: Path, started: float) -> None:
-    """Remove what this build did not write, so that a page taken away is gone."""
-    for path in output.rglob("*"):
-        if path.is_file() and path.stat().st_ctime < started:  # mtime may be a copied file's own
-            path.unlink()
+def tidy(output: Path, written: set[Path], *, keep: bool) -> None:
+    """Link the theme's files, and take away the pages that were written before and not now, or keep them."""
+    (record := output / ".written").touch()
+    before = {Path(line) for line in record.read_text("utf-8").splitlines()}
+    for path in set() if keep else before - written:
+        path.unlink(missing_ok=True)
+    record.write_text("\n".join(map(str, written | before if keep else written)), "utf-8")
+    if not (theme := output / "theme").exists():
+        theme.symlink_to(Path("theme/static").resolve())
+
+
+def answer(mistakes: list[str], *, built: bool) -> None:
+    """Say on standard output how a build went."""
+    print(json.dumps({"built": built, "mistakes": mistakes}), file=sys.__stdout__, flush=True)
+
+
+def stamps(*patterns: str) -> dict[Path, int]:
+    """Return when each file that a pattern names was last saved."""
+    found = {}
+    for path in (path for pattern in patterns for path in ROOT.glob(pattern)):
+        with suppress(FileNotFoundError):  # an editor's, and gone again
+            found[path] = path.stat().st_mtime_ns
+    return found
+
+
+def build_in_fork() -> None:
+    """Build, and forget the cache if a page may have been saved while it was read."""
+    started = time.time_ns() - CLOCK_TICK
+    process = multiprocessing.get_context("fork").Process(target=build)
+    process.start()
+    process.join()
+    if process.exitcode:
+        answer([f"The build ended unexpectedly (exit code {process.exitcode})."], built=False)
+    if process.exitcode or any(saved > started for saved in stamps("content/**/*.md").values()):
+        shutil.rmtree(CACHE, ignore_errors=True)
+
+
+def warm_up() -> None:
+    """Load what every build needs, so that none has to; what is wrong with it the build says."""
+    console.quiet = True
+    console.print("the library that prints, and its patterns")
+    import_module("pelican.plugins.precompress")  # which Pelican loads wherever it is installed
+    with suppress(Exception, SystemExit):
+        Markdown(**import_module("pelicanconf").MARKDOWN).convert("")
 
 
 def main() -> None:
-    """Answer each line of standard input with a build."""
-    fork = multiprocessing.get_context("fork")
-    for _ in sys.stdin:
-        with redirect_stdout(sys.stderr):  # standard output is for the answers alone
-            process = fork.Process(target=build)
-            process.start()
-            process.join()
-        print("failed" if process.exitcode else "built", flush=True)
+    """Build, and again for each line of standard input."""
+    code = stamps(*CODE)
+    shutil.rmtree(CACHE, ignore_errors=True)
+    with redirect_stdout(sys.stderr):  # standard output is for the answers alone
+        warm_up()
+        build_in_fork()
+        while sys.stdin.readline():
+            if stamps(*CODE) != code:
+                os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves
+            build_in_fork()
 
 
 if __name__ == "__main__":

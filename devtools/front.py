@@ -5,8 +5,8 @@ is its folder's index.html, an old address leads to its new one, the headers of 
 a page that is missing is 404.html, and while the form backend is down the static frame with its fallback is
 handed out with status 503.
 
-Only in development it also tells open pages to reload: they include /live-reload.js, which listens to
-/live-reload, a stream of server-sent events that names the last good build.
+Only in development it also tells open pages to reload and what is wrong: they include /live-reload.js, which
+listens to /live-reload, a stream of server-sent events that name the last good build and the mistakes.
 """
 
 from __future__ import annotations
@@ -32,38 +32,26 @@ if TYPE_CHECKING:
 PROXY = ProxyMiddleware(NotFound(), {}, timeout=60)  # far longer than the form backend's own deadline
 FORMS = ("/enquiry/", "/your-information/")
 
-# A hidden page lets go of its connection: a browser opens only six to one site, and tabs would use them up.
-LIVE_RELOAD = """\
-"use strict";
-let shown, source;
-function listen() {
-  source = new EventSource("/live-reload");
-  source.onmessage = ({ data }) => {
-    shown ??= data;
-    if (data !== shown) location.reload();
-  };
-}
-document.addEventListener("visibilitychange", () => (document.hidden ? source?.close() : listen()));
-if (!document.hidden) listen();
-"""
+LIVE_RELOAD = Path(__file__).parent / "static/live-reload.js"
 
 
 class Builds:
-    """The last good build, and a way for open pages to wait for the next."""
+    """The last good build, the mistakes of the last one, and a way for open pages to wait for the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, mistakes: list[str]) -> None:
         """Count what is there at the start as the first."""
-        self.changed = Condition()
-        self.announce()
+        self.changed, self.shown = Condition(), ""
+        self.announce(built=True, mistakes=mistakes)
 
-    def announce(self) -> None:
-        """Tell every open page that there is a new build."""
+    def announce(self, *, built: bool, mistakes: list[str]) -> None:
+        """Tell every open page how a build went."""
         with self.changed:
-            self.latest = str(time.time_ns())
+            self.shown = str(time.time_ns()) if built else self.shown
+            self.latest = json.dumps({"shown": self.shown, "built": built, "mistakes": mistakes})
             self.changed.notify_all()
 
     def events(self) -> Iterator[str]:
-        """Name the last build: at once, when it changes, and every ten seconds to notice a page that left."""
+        """Say how the last build went: at once, then of each, and every ten seconds to notice who left."""
         told = ""
         while True:
             with self.changed:
@@ -87,7 +75,7 @@ def create_front(
         if outbox and path.startswith("/outbox"):
             return handed_on(request, outbox) or Response("The mail catcher does not answer.", 503)
         if builds and path == "/live-reload.js":
-            return Response(LIVE_RELOAD, mimetype="text/javascript")
+            return Response(LIVE_RELOAD.read_bytes(), mimetype="text/javascript")
         if builds and path == "/live-reload":
             return Response(builds.events(), mimetype="text/event-stream")
         return static(site, request)

@@ -26,7 +26,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Thread
-from typing import IO
+from typing import IO, Any
 
 import landlockpy
 from watchfiles import watch
@@ -123,20 +123,27 @@ class FormBackend:
             raise SystemExit(f"The form backend ended unexpectedly (exit code {self.process.returncode}).")
 
 
-def built(builder: subprocess.Popen[str]) -> bool:
-    """Have the site built and return whether it was; the builder itself says what is wrong."""
-    with suppress(BrokenPipeError):
-        print(file=builder.stdin, flush=True)
+def built(builder: subprocess.Popen[str]) -> dict[str, Any]:
+    """Wait for a build, and return how it went."""
     answer = builder.stdout.readline() if builder.stdout else ""
     if not answer:
         raise SystemExit("The builder ended unexpectedly.")
-    return answer == "built\n"
+    result: dict[str, Any] = json.loads(answer)
+    return result
+
+
+def rebuilt(builder: subprocess.Popen[str]) -> dict[str, Any]:
+    """Have the site built again, and return how that went."""
+    with suppress(BrokenPipeError):
+        print(file=builder.stdin, flush=True)
+    return built(builder)
 
 
 def saves() -> Iterator[set[Path]]:
     """Yield what was saved, and five times a second an empty set."""
     while True:
-        for changes in watch(*SITE_SOURCES, *FORM_SOURCES, rust_timeout=200, yield_on_timeout=True):
+        # A step is how long nothing more must have been saved before a set is complete.
+        for changes in watch(*SITE_SOURCES, *FORM_SOURCES, step=10, rust_timeout=200, yield_on_timeout=True):
             saved = {Path(path) for _, path in changes}
             yield saved
             if SETTINGS in saved:  # an editor that replaces a file ends the kernel's watch on it: watch anew
@@ -164,9 +171,11 @@ def serve(port: int, processes: ExitStack) -> None:
     builder = processes.enter_context(running("devtools.builder", stdout=subprocess.PIPE))
     saved_sets = saves()
     next(saved_sets)  # from here on no save is missed
-    while not built(builder):
+    result = built(builder)
+    while not result["built"]:
         next(saved for saved in saved_sets if among(saved, SITE_SOURCES))
-    builds = Builds()
+        result = rebuilt(builder)
+    builds = Builds(result["mistakes"])
     front = create_front(PREVIEW, f"http://{HOST}:{port + 1}", f"http://{HOST}:{port + 3}", builds)
     Thread(target=quiet_server(port, front).serve_forever, daemon=True).start()
     forms = FormBackend(port, processes)
@@ -177,8 +186,8 @@ def serve(port: int, processes: ExitStack) -> None:
     announce(port)
     catcher_runs = True
     for saved in saved_sets:
-        if among(saved, SITE_SOURCES) and built(builder):
-            builds.announce()
+        if among(saved, SITE_SOURCES):
+            builds.announce(**rebuilt(builder))
         if among(saved, FORM_SOURCES) and not forms.start():
             print("The form backend did not start: correct it and save.", file=sys.stderr)
         forms.refuse_death()

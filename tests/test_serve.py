@@ -1,5 +1,6 @@
 """`make serve`: pages, forms and outbox on one port, rebuilt on save, and nothing left behind."""
 
+import json
 import os
 import shutil
 import signal
@@ -10,10 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import httpx
 import lxml.html
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from playwright.sync_api import Browser, expect
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ["content", "docs", "theme", "plugins", "form_backend", "deploy", "devtools", "pelicanconf.py"]
@@ -24,6 +28,9 @@ WORDS = {
     "message": "Which pipes are older than forty years?",
 }
 HOME_PAGE = "content/pages/home.md"
+PAGE, PREVIEW_OF_PAGE = "content/pages/about-us.md", "preview/about-us/index.html"
+TITLED = "Title: About us\nDescription: Who we are.\n"
+SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
 
 
 def until(wanted: Callable[[], object], seconds: float = 20) -> object:
@@ -95,6 +102,18 @@ class Development:
         return next(pid for pid in self.processes if b"devtools.mail_catcher" in command_line(pid))
 
 
+def append(path: Path, text: str) -> None:
+    """Add text to a file, in one write."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def save_long_ago(path: Path, text: str) -> None:
+    """Write a file with an old date, as one has that was not saved during a build."""
+    path.write_text(text, "utf-8")
+    os.utime(path, (1e9, 1e9))
+
+
 def working_folder(pid: int) -> Path | None:
     """Return the folder that a process works in, or None when it is gone."""
     try:
@@ -132,6 +151,51 @@ def folder(tmp_path: Path) -> Path:
     for name in ("home", "tmp"):
         (tmp_path / name).mkdir()
     return tmp_path
+
+
+@dataclass
+class Builder:
+    """A running `python -m devtools.builder` on a copy of the sources."""
+
+    root: Path
+    process: subprocess.Popen[str]
+
+    def answer(self) -> dict[str, Any]:
+        """Return how the next build went."""
+        assert self.process.stdout
+        result = json.loads(self.process.stdout.readline())
+        assert isinstance(result, dict)
+        return result
+
+    def build(self) -> dict[str, Any]:
+        """Have the site built again, and return how that went."""
+        print(file=self.process.stdin, flush=True)
+        return self.answer()
+
+    @property
+    def complaints(self) -> list[str]:
+        """Return the lines on standard error."""
+        return (self.root.parent / "stderr").read_text("utf-8").splitlines()
+
+
+@pytest.fixture
+def builder(folder: Path) -> Iterator[Builder]:
+    """Return the running builder, once it has built the site for the first time."""
+    command = [sys.executable, "-m", "devtools.builder"]
+    with (
+        (folder / "stderr").open("wb") as stderr,
+        subprocess.Popen(
+            command,
+            cwd=folder / "copy",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
+        running = Builder(folder / "copy", process)
+        running.answer()
+        yield running
 
 
 @pytest.fixture
@@ -187,49 +251,159 @@ def test_enquiry_arrives(development: Development) -> None:
 def test_saving_reloads(development: Development) -> None:
     """Saving a page rebuilds it and tells open pages, which include the script, to reload."""
     with httpx.stream("GET", development.address("/live-reload"), timeout=20) as stream:
-        events = (line for line in stream.iter_lines() if line)
+        events = (json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line)
         before = next(events)
-        home = development.root / HOME_PAGE
-        home.write_text(home.read_text("utf-8") + "\n\nJust written.\n", "utf-8")
+        append(development.root / HOME_PAGE, "\n\nJust written.\n")
         after = next(event for event in events if event != before)
 
-    assert after.startswith("data: ")
+    assert (after["built"], after["mistakes"]) == (True, [])
+    assert after["shown"] != before["shown"]
     assert "Just written." in development.get("/").text
     assert '<script src="/live-reload.js" defer></script>' in development.get("/").text
 
 
-def test_page_taken_away(development: Development) -> None:
-    """A page whose file is removed is gone after the rebuild."""
-    (development.root / "content/pages/about-us.md").unlink()
+def test_mistakes_in_the_browser(development: Development, browser: Browser) -> None:
+    """Mistakes show as text over the last good page, for everybody; they can be hidden, and go if mended."""
+    news, template = development.root / "content/news/new.md", development.root / "theme/templates/page.html"
+    page = browser.new_page(base_url=development.address(""))
+    page.goto("/about-us/")
+    panel, written = page.get_by_role("alert", name="Mistakes"), page.get_by_text("Just written.")
+    news.write_text("Title: New\nDate: <b>soon</b>\n\nText\n", "utf-8")
+    append(development.root / "content/pages/about-us.md", "\n\nJust written.\n")
 
-    assert until(lambda: development.get("/about-us/").status_code == 404)
+    expect(written).to_be_visible()
+    expect(panel).to_contain_text("'<b>soon</b>' is not a valid date")
+
+    panel.press("Escape")
+
+    expect(panel).not_to_be_attached()
+
+    good = template.read_text("utf-8")
+    append(template, "{% if %}")
+
+    expect(panel).to_contain_text("theme/templates/page.html:")
+    expect(panel).to_contain_text("<b>soon</b>")
+    expect(written).to_be_visible()
+
+    news.write_text("Title: New\nDate: <b>later</b>\n\nText\n", "utf-8")
+
+    expect(panel).to_contain_text("<b>later</b>")
+
+    page.evaluate(AXE_SCRIPT)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        found = AxeResults(page.evaluate("axe.run('#mistakes')"))
+        assert found.violations_count == 0, found.generate_report()
+    panel.get_by_role("button", name="Hide").click()
+    page.reload()
+
+    expect(written).to_be_visible()
+    expect(panel).not_to_be_attached()
+
+    template.write_text(good, "utf-8")
+
+    expect(panel).to_be_visible()
+
+    news.unlink()
+
+    expect(panel).not_to_be_attached()
+    page.close()
 
 
-MISTAKES = {
-    "content/organisation.toml": "name = IMQS\n",
-    "theme/templates/home.html": "{% if %}",
-    "plugins/statement.py": "def\n",
-}
+# What is written where, whether the pages are built all the same, and what is said of it.
+MISTAKES = [
+    (PAGE, "No title here.\n", True, PAGE),
+    ("content/news/new.md", "Title: New\nDate: soon\n\nText\n", True, "'soon' is not a valid date"),
+    ("content/news/new.md", "Title: New\nDate: 2026-01-01\nDate: 2026-01-02\n", True, "Duplicate"),
+    ("content/privacy/tomorrow.md", "Title: Statement\n\nText\n", False, "content/privacy/tomorrow.md: "),
+    ("content/organisation.toml", 'name = "IMQS"\nof = all\n', False, "content/organisation.toml:2: "),
+    ("content/organisation.toml", 'name = "IMQS"\n\n[contact', False, "content/organisation.toml:3: "),
+    ("theme/templates/page.html", "\n{% if %}", False, "theme/templates/page.html:2: "),
+    ("theme/templates/page.html", "\n\n{{ 1 / 0 }}", False, "theme/templates/page.html:3: "),
+    ("plugins/sitemap.py", "\ndef\n", False, "plugins/sitemap.py:2: "),
+    ("pelicanconf.py", "=", False, "pelicanconf.py:1: "),
+]
 
 
-@pytest.mark.parametrize("path", MISTAKES)
-def test_mistake(development: Development, path: str) -> None:
-    """A mistake prints one line that names it, the last good page stays, and correcting it is enough."""
-    changed, home = development.root / path, development.root / HOME_PAGE
-    good, page = changed.read_bytes() if changed.exists() else None, development.get("/").text
-    before = len(development.complaints)
-    changed.write_text(MISTAKES[path], "utf-8")
-    until(lambda: len(development.complaints) > before)
-    complaints = development.complaints[before:]
+def test_mistakes(builder: Builder) -> None:
+    """A mistake is a line, said at each build until it is mended, and the last good page stays."""
+    page = builder.root / PREVIEW_OF_PAGE
+    good_page, wrong = page.read_text("utf-8"), []
+    for path, text, built, expected in MISTAKES:
+        changed = builder.root / path
+        good = changed.read_text("utf-8") if changed.exists() else ""
+        save_long_ago(changed, text)
+        answers = [builder.build(), builder.build()]
+        lines = answers[0]["mistakes"]
+        changed.write_text(good, "utf-8") if good else changed.unlink()
+        found = (
+            answers == [{"built": built, "mistakes": lines}] * 2,
+            any(expected in line for line in lines),
+            builder.complaints[-len(lines) :] == lines,
+            page.read_text("utf-8") == good_page,
+            builder.build() == {"built": True, "mistakes": []},
+        )
+        if not all(found):
+            wrong.append((path, text, found, answers))
 
-    assert len(complaints) == 1
-    assert complaints[0].startswith("Not built: ")
-    assert development.get("/").text == page
+    assert wrong == []
 
-    changed.write_bytes(good) if good else changed.unlink()
-    home.write_text(home.read_text("utf-8") + "\n\nWritten later.\n", "utf-8")
 
-    assert until(lambda: "Written later." in development.get("/").text)
+# A file, some text in it, what takes its place, and what the page then shows.
+CHANGES = [
+    ("theme/templates/partials/footer.html", "<footer", '<footer id="new"', 'id="new"'),
+    ("theme/static/site.css", "@layer maps {", "@layer new { p { order: 7 } }\n@layer maps {", "order:7"),
+    ("content/organisation.toml", 'tagline = "', 'tagline = "New ', "<p>New "),
+    ("plugins/table_alignment.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
+    ("pelicanconf.py", '"output_format": "html5"', '"output_format": "xhtml"', "<hr />"),
+    (PAGE, "***", "First words", "First words"),
+    (PAGE, "First", "Second", "Second words"),
+]
+
+
+def test_changes_are_noticed(builder: Builder) -> None:
+    """A rebuild sees a change of theme, facts, plugin and settings, and of a page that keeps its date."""
+    page = builder.root / PREVIEW_OF_PAGE
+    save_long_ago(builder.root / PAGE, f"{TITLED}\n***\n\n| a |\n|---|\n| b |\n")
+    builder.build()
+
+    assert list((builder.root / ".cache").rglob("*-Readers"))
+
+    missed, future = [], time.time() + 1000
+    for path, before, after, shown in CHANGES:
+        changed = builder.root / path
+        changed.write_text(changed.read_text("utf-8").replace(before, after, 1), "utf-8")
+        os.utime(changed, (future, future))  # as if each were saved twice within a tick of the clock
+        shown_before = shown in page.read_text("utf-8")
+        built = builder.build() == {"built": True, "mistakes": []}
+        if shown_before or not built or shown not in page.read_text("utf-8"):
+            missed.append(path)
+
+    assert missed == []
+
+
+def test_taken_away(builder: Builder) -> None:
+    """A page or picture that is removed is gone, one that is replaced is new, and what is unchanged stays."""
+    picture, shown = builder.root / "content/images/a.svg", builder.root / "preview/images/a.svg"
+    unchanged = builder.root / "preview/contact/index.html"
+    written = unchanged.stat().st_ctime_ns
+    picture.write_text("<svg/>", "utf-8")
+    builder.build()
+    older = builder.root / "older"
+    older.write_text("<svg></svg>", "utf-8")
+    os.utime(older, (0, 0))
+    older.replace(picture)
+    (builder.root / PAGE).unlink()
+    builder.build()
+
+    assert shown.read_text("utf-8") == "<svg></svg>"
+    assert not (builder.root / PREVIEW_OF_PAGE).exists()
+    assert unchanged.stat().st_ctime_ns == written
+
+    picture.unlink()
+    builder.build()
+
+    assert not shown.exists()
 
 
 def test_backend_is_restarted(development: Development) -> None:
