@@ -1,0 +1,1 @@
+"""How fast the website is, measured beside the machine's limits and beside others; `make bench` runs it."""

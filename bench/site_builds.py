@@ -1,0 +1,222 @@
+"""Time the building of the site beside stock Pelican and Hugo, at 12, 100 and 1,000 pages.
+
+`python -m bench.site_builds` prints a table. Each figure is the median of several runs; in brackets, how many
+times stock Pelican's it is. The pages are the site's own (12: the forms, errors and statement) and generated
+articles of 600 words. Stock Pelican builds the same Markdown with its theme "simple" and no plugins, once as
+it comes and once with its cache switched on; Hugo, where it is installed, with two templates of a line.
+
+- cold build: the whole site by a new process into an empty folder, ours with all checks;
+- rebuild: after one page was saved, by the process that waits for that, as long as it says itself;
+- save to HTML: from the save until the new page is there, for us in the browser's hands.
+"""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import IO, cast
+
+from devtools.loopback import HOST
+
+SIZES = (12, 100, 1000)
+RUNS = 5
+PORT = 18400
+SOURCES = ("content", "deploy", "devtools", "form_backend", "plugins", "theme", "pelicanconf.py")
+IN_THE_SMALLEST = {"enquiry", "errors", "your-information", "2026-11-22.md"}  # what serving the forms needs
+OURS_ALONE = re.compile(r"^(?:Template|Status|Save_as|Url):.*\n", re.MULTILINE)
+STOCK = """\
+SITENAME, TIMEZONE, THEME, PLUGINS = "Stock", "Africa/Johannesburg", "simple", []
+PATH, PAGE_PATHS, ARTICLE_PATHS = "content", ["pages", "privacy"], ["news"]
+PATH_METADATA = r"(?:(?:pages|news)/)?(?P<slug>.+?)(?:/index)?\\.md"
+"""
+CACHED = 'CACHE_CONTENT = LOAD_CONTENT_CACHE = True\nCONTENT_CACHING_LAYER = "generator"\n'
+HUGO = {
+    "single.html": "<!DOCTYPE html><title>{{ .Title }}</title><h1>{{ .Title }}</h1>{{ .Content }}",
+    "list.html": "<!DOCTYPE html><title>{{ .Title }}</title>{{ range .Pages }}<p>{{ .Title }}</p>{{ end }}",
+}
+PELICAN = [sys.executable, "-m", "pelican", "-s", "pelicanconf.py"]
+EDITED = Path("content/news/edited.md")
+
+
+def generate(folder: Path, number: int) -> None:
+    """Write articles of 600 words, the first of them the one to be edited."""
+    chance = random.Random(0)  # noqa: S311 - the same words in each run
+    words = [word for word in Path(__file__).read_text("utf-8").split() if word.isalpha()]
+    for count in range(number):
+        parts = (" ".join(chance.choices(words, k=100)) for _ in range(6))
+        text = "\n\n".join(f"## Part {part}\n\n{text}." for part, text in enumerate(parts, 1))
+        head = f"Title: Article {count}\nDescription: What article {count} says.\nDate: 2026-01-01\n"
+        (folder / (f"article-{count}.md" if count else EDITED.name)).write_text(f"{head}\n{text}\n", "utf-8")
+
+
+def our_site(root: Path, size: int) -> None:
+    """Write this project's sources with so many Markdown files in content/."""
+    for name in SOURCES:
+        copy = shutil.copytree if Path(name).is_dir() else shutil.copy
+        copy(name, root / name)
+    pages = list((root / "content").rglob("*.md"))
+    if size < len(pages):
+        for path in pages:
+            if not {path.name, path.parent.name} & IN_THE_SMALLEST:
+                path.unlink()
+    generate(root / "content/news", size - len(list((root / "content").rglob("*.md"))))
+
+
+def others(root: Path, ours: Path) -> None:
+    """Write the same Markdown for stock Pelican, with and without its cache, and for Hugo."""
+    for path in (ours / "content").rglob("*.md"):
+        head, _, text = OURS_ALONE.sub("", path.read_text("utf-8")).partition("\n\n")
+        title = head.partition("\n")[0].removeprefix("Title: ")
+        place = path.relative_to(ours)
+        for name, metadata in (("stock", head), ("hugo", json.dumps({"title": title}))):
+            target = root / name / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(f"{metadata}\n\n{text}", "utf-8")
+    (root / "stock/pelicanconf.py").write_text(STOCK, "utf-8")
+    shutil.copytree(root / "stock", root / "cached")
+    (root / "cached/pelicanconf.py").write_text(STOCK + CACHED, "utf-8")
+    (root / "hugo/hugo.toml").write_text(f'baseURL = "http://{HOST}/"\n', "utf-8")
+    (root / "hugo/layouts/_default").mkdir(parents=True)
+    for name, layout in HUGO.items():
+        (root / "hugo/layouts/_default" / name).write_text(layout, "utf-8")
+
+
+def cold_build(root: Path, *command: str) -> float:
+    """Return how long a command takes that writes into the folder output/."""
+    taken = []
+    for _ in range(RUNS):
+        for leftover in ("output", "cache"):
+            shutil.rmtree(root / leftover, ignore_errors=True)
+        start = time.perf_counter()
+        subprocess.run(command, cwd=root, check=True, capture_output=True)
+        taken.append(time.perf_counter() - start)
+    return median(taken)
+
+
+def saves(root: Path) -> Iterator[tuple[float, str]]:
+    """Save one page again and again, and yield when that began and the words that are new."""
+    text = (root / EDITED).read_text("utf-8")
+    for number in range(RUNS + 1):
+        time.sleep(0.5)  # whoever watches has gone back to waiting
+        words = f"These words are number {number}."
+        start = time.perf_counter()
+        (root / EDITED).write_text(f"{text}\n{words}\n", "utf-8")
+        yield start, words
+
+
+def after_the_first(figures: list[float]) -> float:
+    """Return the median without the first, which fills caches."""
+    return median(figures[1:])
+
+
+@contextmanager
+def running(root: Path, *command: str) -> Iterator[tuple[IO[str], IO[str]]]:
+    """Run a command in a folder, and give its standard input and output."""
+    wide = os.environ | {"COLUMNS": "200"}  # Pelican's sentence on one line
+    with subprocess.Popen(
+        command,
+        cwd=root,
+        env=wide,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield cast("IO[str]", process.stdin), cast("IO[str]", process.stdout)
+        finally:
+            process.terminate()
+
+
+def our_rebuild(root: Path) -> float:
+    """Return how long the builder of `make serve` takes to answer."""
+    taken = []
+    with running(root, sys.executable, "-m", "devtools.builder") as (requests, answers):
+        answers.readline()
+        for _ in saves(root):
+            time.sleep(0.02)  # as long as the watcher waits whether more is saved
+            start = time.perf_counter()
+            print(file=requests, flush=True)
+            answers.readline()
+            taken.append(time.perf_counter() - start)
+    return after_the_first(taken)
+
+
+def our_save(root: Path) -> float:
+    """Return the time from a save until a browser that `make serve` told to reload has the page."""
+    taken = []
+    with running(root, sys.executable, "-m", "devtools.serve", "--port", str(PORT)) as (_, printed):
+        next(line for line in printed if line.startswith("Outbox"))
+        told, page = HTTPConnection(HOST, PORT), HTTPConnection(HOST, PORT)
+        told.request("GET", "/live-reload")
+        stream = told.getresponse()
+        for start, words in saves(root):
+            html = ""
+            while words not in html:
+                stream.readline()
+                page.request("GET", f"/news-articles/{EDITED.stem}/")
+                html = page.getresponse().read().decode()
+            taken.append(time.perf_counter() - start)
+        told.close()
+        page.close()
+    return after_the_first(taken)
+
+
+def stock_edits(root: Path) -> tuple[float, float]:
+    """Return how long a rebuild takes, as Pelican says, and the time from a save until the page is there."""
+    built, saved = [], []
+    with running(root, *PELICAN, "--autoreload") as (_, printed):
+        done = (float(found[1]) for line in printed if (found := re.search(r"in ([\d.]+) seconds", line)))
+        next(done)
+        for start, words in saves(root):
+            while words not in (root / f"output/{EDITED.stem}.html").read_text("utf-8"):
+                time.sleep(0.001)
+            saved.append(time.perf_counter() - start)
+            built.append(next(done))
+    return after_the_first(built), after_the_first(saved)
+
+
+def measure(size: int, scratch: Path) -> Iterator[tuple[str, tuple[float | None, ...]]]:
+    """Yield what builds so many pages, and its figures."""
+    ours = scratch / "ours"
+    our_site(ours, size)
+    others(scratch, ours)
+    for name, folder in (("stock Pelican", "stock"), ("stock Pelican, its cache on", "cached")):
+        root = scratch / folder
+        yield name, (cold_build(root, *PELICAN), *stock_edits(root))
+    yield "this site", (cold_build(ours, *PELICAN, "-o", "output"), our_rebuild(ours), our_save(ours))
+    if hugo := shutil.which("hugo"):
+        yield "Hugo", (cold_build(scratch / "hugo", hugo, "--destination", "output"), None, None)
+    else:
+        yield "Hugo: not installed", (None, None, None)
+
+
+def cell(figure: float | None, stock: float | None) -> str:
+    """Return a figure, and how many times stock Pelican's it is."""
+    return f"{figure:.3f} s ({figure / stock:.2f})" if figure and stock else ""
+
+
+def main() -> None:
+    """Print the table."""
+    print("| pages | | cold build | rebuild | save to HTML |\n|---:|---|---:|---:|---:|")
+    for size in SIZES:
+        with TemporaryDirectory() as scratch:
+            stock: tuple[float | None, ...] = ()
+            for name, figures in measure(size, Path(scratch)):
+                stock = stock or figures
+                cells = " | ".join(map(cell, figures, stock))
+                print(f"| {size:,} | {name} | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
