@@ -1,6 +1,6 @@
 # The commands of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help serve build test check soak lock
+.PHONY: help serve build test check bench soak lock
 
 PORT ?= 8000
 PYTEST_ARGS ?=
@@ -35,6 +35,10 @@ check: .venv/dev.installed ## check style, types, templates and dead code
 soak: .venv/dev.installed ## send 10,000 enquiries while everything fails (SEED=4711 draws the same faults)
 	@devtools/debian-packages.sh libsasl2-modules postfix sasl2-bin
 	@$(RUN) tests.soak $(if $(SEED),--seed $(SEED))
+
+bench: .venv/dev.installed ## measure the forms and the builds in ten minutes (docs/benchmarks.md says how to read it)
+	@$(RUN) bench.forms
+	@$(RUN) bench.site_builds
 
 lock: .venv/dev.installed ## write the requirements files anew from pyproject.toml
 	$(LOCK) --group dev -o requirements-dev.txt

@@ -1,0 +1,1 @@
+"""Others to compare with, as their documentation has it."""

@@ -1,0 +1,69 @@
+"""Say what a run came to: tables in Markdown, on the terminal and in docs/benchmarks.md, and the chart."""
+
+import os
+import platform
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from bench.chart import chart
+from bench.figures import Answers, Question, Results, needed
+from tests.stack import ROOT
+
+DOCS = ROOT / "docs"
+START, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
+
+
+def table(headings: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown, its figures to the right."""
+    lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def cell(question: Question, answers: Answers) -> str:
+    """Return an answer, or nothing where there is none."""
+    return question.unit.format(answers[question]) if question in answers else ""
+
+
+def verdict(question: Question, ours: Answers, target: Answers) -> str:
+    """Return whether a target was met, and how much of it."""
+    if question not in target:
+        return ""
+    ratio = question.ratio(ours[question], target[question])
+    return f"{'met' if ratio >= 1 else 'missed'}, {ratio:.2f}"
+
+
+def sentences(results: Results) -> Iterator[str]:
+    """Yield what does not fit into the table."""
+    for name, cure in results.missing.items():
+        yield f"- {name} is not installed, so not measured: `{cure}`"
+    for name, rate in results.ceilings.items():
+        yield f"- Ceiling of {name}: {rate:,.0f}/s"
+    sizes = ", ".join(f"{size:.1f} after {count:,}" for count, size in results.memory.items())
+    yield f"- Memory of our larger process, in MiB, by submissions: {sizes}"
+
+
+def figures(results: Results) -> str:
+    """Return all that is to be read: first what has a target, then the rest."""
+    target = needed(results.others.values())
+    everybody = (results.ours, *results.others.values(), results.limits, target)
+    rows = [
+        [
+            question.title,
+            *(cell(question, answers) for answers in everybody),
+            verdict(question, results.ours, target),
+        ]
+        for question in [*target, *(question for question in results.ours if question not in target)]
+    ]
+    headings = ["", "this project", *results.others, "limit", "needed", ""]
+    when = f"{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores, Python {platform.python_version()}."
+    return "\n".join([when, "", table(headings, rows), *sentences(results)])
+
+
+def publish(results: Results) -> None:
+    """Print the figures, and write them and the chart into the documentation."""
+    text = figures(results)
+    print(text)
+    page = DOCS / "benchmarks.md"
+    before, rest = page.read_text("utf-8").split(START)
+    page.write_text(f"{before}{START}\n{text}\n\n{END}{rest.split(END)[1]}", "utf-8")
+    (DOCS / "benchmarks.svg").write_text(chart(results), "utf-8")

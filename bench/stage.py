@@ -1,0 +1,174 @@
+"""What stands around a measurement: a relay, the distance to it, and a server with the form."""
+
+import os
+import smtplib
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trustme
+
+from bench.figures import Crowd
+from bench.relay import PASSWORD, USER
+from devtools.loopback import HOST
+from devtools.serve import answers
+from tests.stack import ENQUIRY, ROOT, environment, free_port
+
+TICKS = os.sysconf("SC_CLK_TCK")
+NO_LIMIT = "100000000 per hour"
+
+
+@dataclass(frozen=True)
+class Relay:
+    """A running mail relay."""
+
+    port: int  # where those who are measured connect, perhaps from far away
+    own_port: int
+    tls: ssl.SSLContext | None  # that trusts it
+
+    def connect(self) -> smtplib.SMTP:
+        """Return a connection from near by."""
+        if self.tls:
+            return smtplib.SMTP_SSL(HOST, self.own_port, context=self.tls)
+        return smtplib.SMTP(HOST, self.own_port)
+
+    def taken(self) -> int:
+        """Return how many different messages it has taken."""
+        with self.connect() as connection:
+            return int(connection.docmd("HELP")[1].split()[-1])
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server with the form: its first process and that one's children."""
+
+    port: int
+    process: subprocess.Popen[str]
+
+    def _pids(self) -> list[int]:
+        pid = self.process.pid
+        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU that all processes have used."""
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._pids()]
+        return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICKS
+
+    def memory(self) -> float:
+        """Return the proportional set size of the largest process, in MiB."""
+        lines = [Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[2] for pid in self._pids()]
+        return max(int(line.removeprefix("Pss:").removesuffix("kB")) for line in lines) / 1024
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A server with the form, ours or another's."""
+
+    name: str
+    command: tuple[str, ...]  # {port} stands for where it is to listen
+    variables: dict[str, str] = field(default_factory=dict)
+    missing: str = ""  # the command that installs it, where it is not there
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The built site, certificates and passwords, for all measurements."""
+
+    folder: Path
+
+    @property
+    def site(self) -> Path:
+        """Where the built site is."""
+        return self.folder / "site"
+
+    @classmethod
+    def prepare(cls, folder: Path) -> "Stage":
+        """Make what the relay and those who connect to it need, beside the built site."""
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost", HOST)
+        certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / "relay.pem"))
+        authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+        (folder / "password").write_text(PASSWORD)
+        return cls(folder)
+
+    @contextmanager
+    def relay(self, crowd: Crowd) -> Iterator[Relay]:
+        """Run the relay that a crowd's messages go to."""
+        certificate, tls = [], None
+        if crowd.tls:
+            certificate = ["--certificate", str(self.folder / "relay.pem")]
+            tls = ssl.create_default_context(cafile=self.folder / "authority.pem")
+        with ExitStack() as running:
+            own_port = port = running.enter_context(
+                _module("bench.relay", "--seconds", str(crowd.seconds), *certificate)
+            )
+            if crowd.round_trip:
+                arguments = ["--port", str(own_port), "--round-trip", str(crowd.round_trip)]
+                port = running.enter_context(_module("bench.distance", *arguments))
+            yield Relay(port, own_port, tls)
+
+    @contextmanager
+    def server(self, contender: Contender, crowd: Crowd, relay: Relay) -> Iterator[Server]:
+        """Run a contender for a crowd, in front of a relay."""
+        port = free_port()
+        with (self.folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [part.format(port=port) for part in contender.command],
+                cwd=ROOT,
+                env=self._environment(relay, port, crowd.processes) | contender.variables,
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
+        try:
+            if not answers(process, port, "/enquiry/"):
+                raise SystemExit(f"{contender.name} does not serve.")
+            yield Server(port, process)
+        finally:
+            process.terminate()
+            process.wait()
+
+    def _environment(self, relay: Relay, port: int, processes: int) -> dict[str, str]:
+        ours = environment(
+            self.site,
+            f"smtps://{USER}@localhost:{relay.port}" if relay.tls else f"smtp://{HOST}:{relay.port}",
+            FLASK_PERSON_LIMIT=NO_LIMIT,
+            FLASK_POST_LIMIT=NO_LIMIT,
+            FLASK_SITE_LIMIT=NO_LIMIT,
+            BIND=f"{HOST}:{port}",
+            WEB_CONCURRENCY=str(processes),
+        )
+        others = {
+            "PORT": str(port),
+            "PAGE": str(self.site / "enquiry/index.html"),
+            "SECTOR": ENQUIRY["sector"],
+            "SMTP_HOST": HOST,
+            "SMTP_PORT": str(relay.port),
+        }
+        if not relay.tls:
+            return ours | others
+        authority = str(self.folder / "authority.pem")
+        return (
+            ours
+            | {"FLASK_MAIL_CA_FILE": authority, "FLASK_MAIL_PASSWORD_FILE": str(self.folder / "password")}
+            | others
+            | {"SMTP_CA": authority, "SMTP_USER": USER, "SMTP_PASSWORD": PASSWORD}
+        )
+
+
+@contextmanager
+def _module(name: str, *arguments: str) -> Iterator[int]:
+    """Run one of our servers on a socket that listens already, and yield its port."""
+    with socket.create_server((HOST, 0), backlog=1024) as listener:
+        command = [sys.executable, "-m", name, "--listener", str(listener.fileno()), *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[listener.fileno()])
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            process.terminate()
+            process.wait()
