@@ -1,6 +1,6 @@
 # The commands of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help serve build test check bench soak lock
+.PHONY: help serve new-article new-notice new-statement build test check bench soak lock
 
 PORT ?= 8000
 PYTEST_ARGS ?=
@@ -10,10 +10,19 @@ LOCK := $(RUN) uv pip compile --quiet --universal --generate-hashes --no-header 
 	--python-version 3.11 pyproject.toml
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' Makefile | awk '{ printf "%s %-7s", $$1, $$2; $$1 = $$2 = ""; print }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \2/p' Makefile | awk '{ printf "%s %-13s", $$1, $$2; $$1 = $$2 = ""; print }'
 
 serve: .venv/serve.installed ## serve the site, the forms and a mail catcher on this machine (PORT=8000)
 	@exec $(RUN) devtools.serve --port $(PORT)
+
+new-article: .venv/serve.installed ## begin a news article (TITLE="Why pipes age")
+	@$(RUN) devtools.new_page article -- "$$TITLE"
+
+new-notice: .venv/serve.installed ## begin a security-breach notice (TITLE="A laptop was stolen")
+	@$(RUN) devtools.new_page notice -- "$$TITLE"
+
+new-statement: .venv/serve.installed ## begin a version of the privacy statement (DATE=2027-06-01)
+	@$(RUN) devtools.new_page statement -- "$$DATE"
 
 build: .venv/serve.installed ## build the production site into output/ (SITE_DATE=2027-01-31 builds it as of that day)
 	@$(RUN) pelican -s publishconf.py --fatal warnings --log-handler plain
