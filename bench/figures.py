@@ -82,6 +82,7 @@ class Results:
     limits: Answers  # what nothing here could exceed
     ceilings: dict[str, float]  # of the bench's own parts, per second
     memory: dict[int, float]  # ours, in MiB, after so many submissions
+    load: float  # processes that ran here on average in the minute before
 
 
 def medians(runs: list[Answers]) -> Answers:

@@ -4,6 +4,7 @@
 which says how to read them, and draws docs/benchmarks.svg.
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -170,16 +171,17 @@ def measure_limits(stage: Stage) -> tuple[Answers, dict[str, float]]:
         with stage.relay(crowd) as relay:
             answers[crowd.rate] = limits.with_smtplib(relay, crowd.at_once, SECONDS)
             flights = limits.with_one_flight(relay, crowd.at_once, SECONDS)
-            ceilings[f"the relay, a message in one flight: {crowd.title}"] = flights
+            ceilings[f"The relay alone, {crowd.title}, envelope and message in one flight"] = flights
     with visitors(stage, BARE, PLAIN) as people:
         posts = people.submissions(PLAIN)[PLAIN.rate]
-        ceilings["gunicorn with nothing behind it, POST"] = posts
+        ceilings["gunicorn with nothing behind it, 64 at once, POST"] = posts
         answers[READERS.rate] = people.runs(READERS, repeat(GET))[READERS.rate]
     return answers, ceilings
 
 
 def main() -> None:
     """Measure ourselves, the limits and the others, and report."""
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         stage = Stage.prepare(Path(folder))
         build(stage.site)
@@ -187,7 +189,7 @@ def main() -> None:
         ceiling, parts = measure_limits(stage)
         others = {other.name: measure(stage, other) for other in OTHERS if not other.missing}
     missing = {other.name: other.missing for other in OTHERS if other.missing}
-    report.publish(Results(ours, others, missing, ceiling, parts, memory))
+    report.publish(Results(ours, others, missing, ceiling, parts, memory, load_before))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def sentences(results: Results) -> Iterator[str]:
     for name, cure in results.missing.items():
         yield f"- {name} is not installed, so not measured: `{cure}`"
     for name, rate in results.ceilings.items():
-        yield f"- Ceiling of {name}: {rate:,.0f}/s"
+        yield f"- {name}: {rate:,.0f}/s at most"
     sizes = ", ".join(f"{size:.1f} after {count:,}" for count, size in results.memory.items())
     yield f"- Memory of our larger process, in MiB, by submissions: {sizes}"
 
@@ -55,8 +55,9 @@ def figures(results: Results) -> str:
         for question in [*target, *(question for question in results.ours if question not in target)]
     ]
     headings = ["", "this project", *results.others, "limit", "needed", ""]
-    when = f"{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores, Python {platform.python_version()}."
-    return "\n".join([when, "", table(headings, rows), *sentences(results)])
+    when = f"{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    busy = f"load before the start: {results.load:.2f}."
+    return "\n".join([f"{when}; {busy}", "", table(headings, rows), *sentences(results)])
 
 
 def publish(results: Results) -> None:
