@@ -25,8 +25,8 @@ def claimed_twice(site: Site) -> Iterator[Mistake]:
     """Find files with the same address, and leave but one of them to Pelican, which would break off there."""
     claimed: dict[str, str] = {}
     for contents in (site.context["articles"], site.context["pages"]):
-        for content in sorted(contents, key=site.path, reverse=True):
-            path = site.path(content)
+        for content in sorted(contents, key=lambda content: str(content.source.path), reverse=True):
+            path = content.source.path
             if (other := claimed.setdefault(content.save_as, path)) != path:
                 contents.remove(content)
                 cure = "Rename this file, or take it away."

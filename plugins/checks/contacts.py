@@ -17,17 +17,17 @@ def check(site: Site) -> Iterator[Mistake]:
     facts = "\n".join(texts(site.facts))
     emails = {email.lower() for email in EMAIL.findall(facts)}
     telephones = {digits(number): number for number in TELEPHONE.findall(facts)}
-    for path, source in site.sources.items():
+    for source in site.sources:
         for line, email in source.emails:
-            for_this_notice = path.startswith("content/notices/") and line == source.line("contact")
+            for_this_notice = source.folder == "notices" and line == source.line("contact")
             if email.lower() not in emails and not for_this_notice:
                 cure = suggestion(email, emails, CURE)
-                yield path, line, f"{email} is none of our e-mail addresses. {cure}"
+                yield source.path, line, f"{email} is none of our e-mail addresses. {cure}"
         for line, number in source.telephones:
             is_one = number.startswith("+") or len(digits(number)) in LENGTHS
             if is_one and digits(number) not in telephones:
                 cure = suggestion(number, telephones.values(), CURE)
-                yield path, line, f"{number} is none of our telephone numbers. {cure}"
+                yield source.path, line, f"{number} is none of our telephone numbers. {cure}"
 
 
 def texts(facts: Any) -> Iterator[str]:

@@ -8,8 +8,8 @@ from plugins.mistakes import Mistake
 
 def check(site: Site) -> Iterator[Mistake]:
     """Find headings that stand a level too high or too low; the title is the only one of the first level."""
-    for path, content in site.contents.items():
-        above = 1
+    for content in site.contents:
+        path, above = content.source.path, 1
         for line, level in content.source.html.headings:
             if level == 1:
                 yield path, line, 'The title is this page\'s main heading already. Begin this one with "## ".'

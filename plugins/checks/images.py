@@ -15,10 +15,10 @@ LARGEST = 300_000  # bytes: three seconds on a slow mobile connection
 
 def check(site: Site) -> Iterator[Mistake]:
     """Find pictures that do not show, say nothing or take too long."""
-    for path, content in site.contents.items():
+    for content in site.contents:
         for line, source, words in content.source.html.images:
             if sentences := problem(source, words, content, site):
-                yield path, line, sentences
+                yield content.source.path, line, sentences
     for file in sorted(site.folder.glob("images/**/[!.]*")):
         path = f"content/{file.relative_to(site.folder)}"
         if file.is_file() and file.suffix.lower() not in KINDS:

@@ -8,7 +8,8 @@ from plugins.mistakes import Mistake
 
 def check(site: Site) -> Iterator[Mistake]:
     """Find what is left over from writing."""
-    for path, source in site.sources.items():
+    for source in site.sources:
+        path = source.path
         for line, words in source.leftovers:
             yield path, line, f'"{words}" was left to be filled in. Write what belongs there, or take it out.'
         for line, mark in source.html.unread:

@@ -18,10 +18,14 @@ ID = re.compile(r'\bid="([\w-]+)"')
 
 def check(site: Site) -> Iterator[Mistake]:
     """Find links that lead nowhere, on pages, in the menu and in the footer."""
-    for path, content in site.contents.items():
+    known: dict[str, str] = {}  # many links lead to the same place
+    for content in site.contents:
         for line, link in content.source.html.links:
-            if sentences := problem(address(link, content, site), site):
-                yield path, line, sentences
+            whole = address(link, content, site)
+            if whole not in known:
+                known[whole] = problem(whole, site)
+            if known[whole]:
+                yield content.source.path, line, known[whole]
     organisation = site.folder / ORGANISATION
     lines = organisation.read_text("utf-8").splitlines() if organisation.exists() else []
     links = [item["address"] for item in [*site.facts["menu"], *site.facts["footer"]]]
@@ -33,6 +37,9 @@ def check(site: Site) -> Iterator[Mistake]:
 
 def address(link: str, content: Content, site: Site) -> str:
     """Return the whole address that a link on a page leads to."""
+    home = site.facts["address"]
+    if link.startswith("/") and not link.startswith("//"):
+        return f"{home}{link}"
     if match := PELICANS.match(link):
         kind, name, rest = match.groups()
         folder = "" if name.startswith("/") else content.relative_dir
@@ -40,9 +47,9 @@ def address(link: str, content: Content, site: Site) -> str:
         found = site.context["generated_content" if kind == "filename" else "static_content"].get(name)
         link = f"/{found.url}{rest}" if found else f"/{name}"
     try:
-        return urljoin(f"{site.facts['address']}/{content.url}", link)
+        return urljoin(f"{home}/{content.url}", link)
     except ValueError:  # like http://[x
-        return f"{site.facts['address']}/{link}"
+        return f"{home}/{link}"
 
 
 def problem(link: str, site: Site) -> str:

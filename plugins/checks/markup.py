@@ -193,6 +193,6 @@ def letters(text: str) -> str:
 
 def check(site: "Site") -> Iterator[Mistake]:
     """Find what breaks out of its place, or does harm."""
-    for path, source in site.sources.items():
+    for source in site.sources:
         for line, sentences in source.html.wrong:
-            yield path, line, sentences
+            yield source.path, line, sentences

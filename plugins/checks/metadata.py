@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-from pelican.contents import Content
 from pelican.settings import Settings
 
 from plugins.checks.markup import Found
@@ -61,29 +59,27 @@ VALUES: dict[str, tuple[Callable[[str], object], str]] = {
 
 def check(site: Site) -> Iterator[Mistake]:
     """Find what is wrong with labels."""
-    for path, content in site.contents.items():
-        folder = path.split("/")[1]
-        for line, sentences in [
-            *too_long(content.source, site.settings),
-            *([] if folder == "notices" else wrong_labels(content, folder)),
-        ]:
-            yield path, line, sentences
+    for content in site.contents:
+        source = content.source
+        found = [] if source.folder == "notices" else wrong_labels(source, site.settings)
+        for line, sentences in [*too_long(source, site.settings), *found]:
+            yield source.path, line, sentences
     for name in LONGEST:
         yield from used_twice(name, site)
 
 
-def wrong_labels(content: Content, folder: str) -> Iterator[Found]:
+def wrong_labels(source: Source, settings: Settings) -> Iterator[Found]:
     """Find labels that are unknown, there twice, wrong or missing."""
-    source, seen = content.source, dict[str, int]()
+    seen: dict[str, int] = {}
     if source.unlabelled:
         cure = 'Where the text begins, put an empty line above it; else begin with a label, like "Title:".'
         yield source.unlabelled, f"This line has no label. {cure}"
     for label in source.labels:
         if (first := seen.setdefault(label.name, label.line)) != label.line:
             yield label.line, f'"{label.name.capitalize()}" stands in line {first} too. Keep one of them.'
-        elif sentences := wrong(label, folder, content.settings):
+        elif sentences := wrong(label, source.folder, settings):
             yield label.line, sentences
-    needed = [*NEEDED, *(NEEDED_OF_ARTICLES if folder == "news" else [])]
+    needed = [*NEEDED, *(NEEDED_OF_ARTICLES if source.folder == "news" else [])]
     for name in [*needed, *(NEEDED_OF_PRODUCTS if source.value("template") == "product" else [])]:
         if not source.value(name) and not get_close_matches(name, seen.keys() - {name}):
             example = f'"{name.capitalize()}: {EXAMPLES[name]}"'
@@ -128,10 +124,10 @@ def too_long(source: Source, settings: Settings) -> Iterator[Found]:
 
 def used_twice(name: str, site: Site) -> Iterator[Mistake]:
     """Find titles or descriptions that another page has; the versions of the statement share theirs."""
-    in_force: Any = site.context["STATEMENT"].source_path
+    in_force = site.context["STATEMENT"].source.path
     seen: dict[str, str] = {}
-    for path, content in site.contents.items():
-        version = path.startswith("content/privacy/") and content.source_path != in_force
-        text = content.source.value(name)
-        if text and not version and (other := seen.setdefault(text.casefold(), path)) != path:
-            yield path, content.source.line(name), f"{other} has the same {name}. Give each page its own."
+    for source in (content.source for content in site.contents):
+        version = source.folder == "privacy" and source.path != in_force
+        text = source.value(name)
+        if text and not version and (other := seen.setdefault(text.casefold(), source.path)) != source.path:
+            yield source.path, source.line(name), f"{other} has the same {name}. Give each page its own."

@@ -20,9 +20,9 @@ def check(site: Site) -> Iterator[Mistake]:
         marked = {name.removeprefix(MARK): ids[name] for name in ids if name.startswith(MARK)}
         for name in marked.keys() - register:
             cure = suggestion(name, register, f"Add it to {REGISTER} with what keeps it.")
-            yield site.path(version), marked[name], f'{REGISTER} knows no promise "{name}". {cure}'
+            yield version.source.path, marked[name], f'{REGISTER} knows no promise "{name}". {cure}'
         for name in register - marked.keys():
             cure = (
                 f"Write {{: #{MARK}{name} }} under the paragraph that makes it, or take it out of {REGISTER}."
             )
-            yield site.path(version), 1, f'The promise "{name}" is not marked. {cure}'
+            yield version.source.path, 1, f'The promise "{name}" is not marked. {cure}'

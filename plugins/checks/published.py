@@ -10,7 +10,7 @@ from plugins.sitemap import NOT_LISTED
 
 NAME = "published.toml"
 SHOWN = f"content/{NAME}"
-FOLDERS = ("content/news/", "content/pages/")  # a notice may be taken down ...
+FOLDERS = ("news", "pages")  # a notice may be taken down ...
 PASSING = NOT_LISTED | {"notices"}  # ... and the list of them goes with the last
 
 
@@ -21,14 +21,14 @@ def check(site: Site) -> Iterator[Mistake]:
     published = {"addresses": [], "statement": {}} | (read_toml(path) if path.exists() else {})
     for what, sentences in [*gone(published["addresses"], site), *withdrawn(published["statement"], site)]:
         yield SHOWN, next((number for number, line in enumerate(lines, 1) if what in line), 1), sentences
-    for address, content in site.pages.items():
-        stays = site.path(content).startswith(FOLDERS) and content.template not in PASSING
-        if stays and address not in published["addresses"]:
+    for address in site.pages.keys() - set(published["addresses"]):
+        content = site.pages[address]
+        if content.source.folder in FOLDERS and content.template not in PASSING:
             cure = f'To keep it for good, add this line to the addresses in {SHOWN}: "{address}",'
-            yield site.path(content), 1, f"The address {address} is new. {cure}"
+            yield content.source.path, 1, f"The address {address} is new. {cure}"
     for version in site.context["STATEMENT_VERSIONS"]:
         if sentences := unlike(published["statement"].get(str(version.effective)), version, site):
-            yield site.path(version), 1, sentences
+            yield version.source.path, 1, sentences
 
 
 def gone(addresses: list[str], site: Site) -> Iterator[tuple[str, str]]:

@@ -19,21 +19,24 @@ class Reader(MarkdownReader):
 
     def read(self, source_path: str) -> tuple[str | None, dict[str, Any]]:
         """Return the HTML and what the labels say."""
-        path = Path(source_path)
+        file = Path(source_path)
+        path = mistakes.shown(file, self.settings)
         try:
             html, metadata = super().read(source_path)
         except UnicodeDecodeError:
-            mistakes.report(mistakes.shown(path, self.settings), 1, mistakes.NOT_UTF8)
+            mistakes.report(path, 1, mistakes.NOT_UTF8)
             return None, {"status": "skip"}
         formatted = [metadata.get(name, "") for name in self.settings["FORMATTED_FIELDS"]]
-        read = source.read(path, html, *formatted)
-        folder = path.relative_to(self.settings["PATH"]).parts[0]
+        read = source.read(file, path, html, *formatted)
         for label in read.labels:
-            if metadata.get(label.name) is None or labels.wrong(label, folder, self.settings):
+            if metadata.get(label.name) is None or labels.wrong(label, read.folder, self.settings):
                 metadata.pop(label.name, None)
             elif isinstance(metadata[label.name], list):
                 metadata[label.name] = label.value
-        return html, self.fallbacks(path, folder) | metadata | {"source": read}
+        fallbacks = {"title": file.stem, "description": "", "order": "99"}
+        if read.folder in self.settings["ARTICLE_PATHS"]:
+            fallbacks["date"] = SafeDatetime(*self.settings["SITE_DATE"].timetuple()[:3])
+        return html, fallbacks | metadata | {"source": read}
 
     def process_metadata(self, name: str, value: Any) -> Any:
         """Return what a label says, or nothing where Pelican does not understand it."""
@@ -41,10 +44,3 @@ class Reader(MarkdownReader):
             return super().process_metadata(name, value)
         except (ValueError, OverflowError):
             return None
-
-    def fallbacks(self, path: Path, folder: str) -> dict[str, Any]:
-        """Return what stands in for labels that a page cannot do without."""
-        fallbacks = {"title": path.stem, "description": "", "order": "99"}
-        if folder in self.settings["ARTICLE_PATHS"]:
-            return fallbacks | {"date": SafeDatetime(*self.settings["SITE_DATE"].timetuple()[:3])}
-        return fallbacks

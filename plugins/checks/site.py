@@ -17,12 +17,12 @@ WRITTEN = (feeds.NEWS, "sitemap.xml", "robots.txt", ".well-known/security.txt")
 
 @dataclass
 class Site:
-    """What is written, by its address, and what it is made from, by the path that editors know."""
+    """What it is made from, in the order of paths, and what is written, by its address."""
 
     settings: dict[str, Any]
     context: dict[str, Any]
-    contents: dict[str, Content]
-    sources: dict[str, source.Source]  # what each file says, organisation.toml too
+    contents: list[Content]
+    sources: list[source.Source]  # what each file says, organisation.toml too
     pages: dict[str, Content]
     files: set[str]
 
@@ -37,10 +37,6 @@ class Site:
         facts: dict[str, Any] = self.settings["ORGANISATION"]
         return facts
 
-    def path(self, content: Content) -> str:
-        """Return the path of a page's file as editors know it."""
-        return shown(Path(content.source_path), self.settings)
-
 
 def site_of(generator: Generator) -> Site:
     """Return the site; notices still to come and, in preview, drafts are checked too."""
@@ -52,21 +48,19 @@ def site_of(generator: Generator) -> Site:
         *(f"{settings['THEME_STATIC_DIR']}/{path.relative_to(theme)}" for path in theme.rglob("*.*")),
         *(file.url for file in context["staticfiles"]),
     ]
-    written = [*context["articles"], *context["pages"]]
     contents = [content for content in context["generated_content"].values() if content]
     if not settings["SHOW_DRAFTS"]:
         contents = [content for content in contents if content.status != "draft"]
-    site = Site(
+    contents.sort(key=lambda content: str(content.source.path))
+    organisation = Path(settings["PATH"], ORGANISATION)
+    return Site(
         settings,
         context,
-        contents={},
-        sources={},
-        pages={f"/{content.url}": content for content in written},
+        contents,
+        sources=[
+            *(content.source for content in contents),
+            *([source.read(organisation, shown(organisation, settings))] if organisation.exists() else []),
+        ],
+        pages={f"/{content.url}": content for content in [*context["articles"], *context["pages"]]},
         files={f"/{path}" for path in files},
     )
-    for content in sorted(contents, key=site.path):
-        site.contents[site.path(content)], site.sources[site.path(content)] = content, content.source
-    organisation = site.folder / ORGANISATION
-    if organisation.exists():
-        site.sources[f"content/{ORGANISATION}"] = source.read(organisation)
-    return site

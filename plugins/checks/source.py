@@ -31,8 +31,9 @@ class Label(NamedTuple):
 
 @dataclass
 class Source:
-    """What a file says, and in which line."""
+    """What a file says, and in which line; its path is the one that editors know."""
 
+    path: str
     labels: list[Label]
     unlabelled: int | None
     emails: list[Found]
@@ -40,6 +41,11 @@ class Source:
     leftovers: list[Found]
     misspelt: list[Misspelt]
     html: Html
+
+    @property
+    def folder(self) -> str:
+        """Return the folder in content/."""
+        return self.path.split("/")[1]
 
     def value(self, name: str) -> str:
         """Return what the first label of this name says, or nothing."""
@@ -50,14 +56,15 @@ class Source:
         return next((label.line for label in self.labels if label.name == name), 1)
 
 
-def read(path: Path, *html: str) -> Source:
+def read(file: Path, path: str, *html: str) -> Source:
     """Read a file, and the HTML that was made from it."""
-    text = path.read_text("utf-8-sig")
+    text = file.read_text("utf-8-sig")
     markup = Markup(text)
     for part in html:
         markup.read(part)
     labels, unlabelled = labels_of(text)
     return Source(
+        path,
         labels,
         unlabelled,
         emails=found(EMAIL, text),

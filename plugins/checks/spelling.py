@@ -69,10 +69,10 @@ def check(site: "Site") -> Iterator[Mistake]:
     words = site.folder / WORDS
     lines = words.read_text("utf-8").splitlines() if words.exists() else []
     right = {line.strip().lower() for line in lines}
-    for path, source in site.sources.items():
+    for source in site.sources:
         for line, word, meant in source.misspelt:
             if word.lower() not in right:
-                yield path, line, sentences(word, meant)
+                yield source.path, line, sentences(word, meant)
 
 
 def sentences(word: str, meant: str) -> str:
