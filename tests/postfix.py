@@ -49,6 +49,7 @@ $host:$smtps inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 $host:$starttls inet n - n - - smtpd -o smtpd_tls_security_level=encrypt
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
+anvil unix - - n - 1 anvil
 tlsmgr unix - - n 1000? 1 tlsmgr
 rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
