@@ -60,7 +60,7 @@ def test_web_server_bears_slow_clients(serve: Serve, mailbox: Mailbox, site: Pat
         answer = Backend(web.url, backend.process, backend.log_file, client).enquire()
 
         assert answer.status_code == 303
-        assert connections(port) == EACH * len(SLOW)
+        assert connections(port) >= EACH * len(SLOW)
 
 
 def test_gunicorn_alone_does_not(serve: Serve, mailbox: Mailbox) -> None:
