@@ -488,6 +488,27 @@ def test_no_sideways_scroll(open_context: OpenContext, site: Path, failing: str,
     assert wide == []
 
 
+@pytest.mark.parametrize(
+    ("path", "item"),
+    [
+        ("/", ".schedule li"),
+        ("/", ".articles li"),
+        ("/products/", ".products-list li"),
+        ("/news-articles/", ".articles li"),
+    ],
+)
+def test_cards(open_context: OpenContext, path: str, item: str) -> None:
+    """A product or an article in a list leads to its page wherever it is pressed, on its picture too."""
+    page = open_context().new_page()
+    page.goto(path)
+    card = page.locator(item).last
+    link = card.get_by_role("link").get_attribute("href")
+    with page.expect_navigation():
+        card.click(position={"x": 5, "y": 5})
+
+    assert urlsplit(page.url).path == link
+
+
 def looks(page: Page) -> dict[str, Any]:
     """Return what pages have in common: the frame, but for the current page's mark, and its place."""
     header, main, footer = (page.locator(part) for part in ("body > header", "body > main", "body > footer"))
