@@ -63,6 +63,7 @@ PIECES = [
     "Größe, 水, 🙂",
 ]
 PEOPLE = 24  # at once
+EACH = 4  # times that a relay is listed: one that failed is served more carefully for a while
 OPENS_THE_FORM = 0.1  # how likely somebody does before writing, so that a connection may be made ready
 PRESSES_AGAIN = 0.5  # how likely somebody does who was not thanked
 QUEUE_ID = re.compile(rb"\(Postfix\) with \w+ id (\w+)")
@@ -82,14 +83,14 @@ class Relays:
         self.unreliable = [UnreliableRelay(chance, tls), UnreliableRelay(chance)]
         for relay in self.unreliable:
             stack.callback(relay.stop)
-        addresses = [relay.address for relay in self.unreliable]
+        addresses = [relay.address for relay in self.unreliable] * EACH
         self.settings = {"FLASK_MAIL_CA_FILE": str(folder / "ca.pem")}
         self.postfix: Postfix | None = None
         if with_postfix:
             self.postfix = stack.enter_context(postfix(ours, **dict.fromkeys(RESTRICTIONS, REFUSING_SOME)))
-            addresses[1:1] = self.postfix.relays.values()
+            addresses += self.postfix.relays.values()
             self.settings |= self.postfix.settings
-        self.settings["FLASK_MAIL_RELAYS"] = ",".join(addresses)
+        self.settings["FLASK_MAIL_RELAYS"] = ",".join(chance.sample(addresses, len(addresses)))
 
     @property
     def all(self) -> Sequence[UnreliableRelay | Postfix]:
@@ -113,7 +114,7 @@ class FormBackend:
         """Start it."""
         self.listener = socket.create_server((HOST, 0), backlog=512)
         self.port: int = self.listener.getsockname()[1]
-        bind = {"BIND": f"fd://{self.listener.fileno()}", "FLASK_MAIL_DEADLINE": "1"}
+        bind = {"BIND": f"fd://{self.listener.fileno()}", "FLASK_MAIL_DEADLINE": "2"}
         self.environment = environment(site, "", **settings, **bind)
         self.log_file, self.killings = log_file, list[tuple[float, float]]()
         once = httpx.Limits(max_keepalive_connections=0)  # no connection is left from an earlier process
@@ -284,10 +285,8 @@ def soak(site: Path, folder: Path, plan: Plan) -> tuple[list[str], str]:
             ("the form backend is restarted", backend.restart),
             ("the form backend is killed", backend.kill),
             ("its worker is killed", backend.kill_worker),
-            *(
-                (f"a relay fails: {type(relay).__name__}", partial(fail, relay, chance))
-                for relay in relays.all
-            ),
+            *((f"{type(relay).__name__} fails", partial(fail, [relay], chance)) for relay in relays.all),
+            ("all relays fail", partial(fail, relays.all, chance)),
         ]
         each, more = chance.sample(kinds, len(kinds)), chance.choices(kinds, k=plan.failures)
         run = Run(backend, plan.submissions, plan.seed)
@@ -308,11 +307,13 @@ def soak(site: Path, folder: Path, plan: Plan) -> tuple[list[str], str]:
     return lies, "\n".join(f"{name:>36}: {count}" for name, count in counts.items())
 
 
-def fail(relay: UnreliableRelay | Postfix, chance: random.Random) -> None:
-    """Have a relay fail, and come back soon."""
-    relay.stop()
+def fail(relays: Sequence[UnreliableRelay | Postfix], chance: random.Random) -> None:
+    """Have relays fail, and come back soon."""
+    for relay in relays:
+        relay.stop()
     time.sleep(chance.uniform(0, 0.5))
-    relay.start()
+    for relay in relays:
+        relay.start()
 
 
 def main() -> int:

@@ -56,7 +56,7 @@ class Habits:
 def unreliable(chance: random.Random) -> Habits:
     """Draw the habits of one connection."""
     return Habits(
-        offers=chance.choice(EXTENSIONS),
+        offers=chance.choices(EXTENSIONS, weights=(1, 1, 4))[0],
         one_command_a_packet=chance.random() < 0.02,
         knows_bdat=chance.random() < 0.95,
         splits=chance.random() < 0.1,
