@@ -3,14 +3,17 @@
 The web server tells them by such a name, and lets them be kept for a year.
 """
 
+import re
 import shutil
 from hashlib import sha256
 from pathlib import Path
 
 from pelican import Pelican, signals
+from pelican.contents import Content
 from pelican.generators import PagesGenerator, StaticGenerator
 
 IMAGES = "images/"  # of content/; other files keep the names by which people may link to them
+TO_IMAGE = re.compile(rf'(src|href)="(?=/{IMAGES})')
 
 
 def hashed(path: Path, file: Path) -> str:
@@ -20,11 +23,17 @@ def hashed(path: Path, file: Path) -> str:
 
 
 def name_images(generator: StaticGenerator) -> None:
-    """Give each image of the editors its name; links to it follow by themselves."""
+    """Give each image of the editors its name."""
     for image in generator.staticfiles:
         if image.save_as.startswith(IMAGES):
             path = hashed(Path(image.save_as), Path(generator.path, image.source_path))
             image.override_save_as = image.override_url = path
+
+
+def follow_images(content: Content) -> None:
+    """Have Pelican lead what says /images/plan.png to that image, whatever its name."""
+    if content._content:  # noqa: SLF001 - its `content` is what Pelican makes of this
+        content._content = TO_IMAGE.sub(r'\1="{static}', content._content)  # noqa: SLF001 - as above
 
 
 def name_theme_files(pelican: Pelican) -> None:
@@ -47,5 +56,6 @@ def copy_theme_files(generator: PagesGenerator, writer: object) -> None:  # noqa
 def register() -> None:
     """Connect to Pelican."""
     signals.initialized.connect(name_theme_files)
+    signals.content_object_init.connect(follow_images)
     signals.static_generator_finalized.connect(name_images)
     signals.page_writer_finalized.connect(copy_theme_files)

@@ -24,7 +24,7 @@ SITEMAP = {"sitemap": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 PNG_SIZE = struct.Struct(">16x2I")  # where a PNG file says how wide and high it is
 ARTICLE = "/news-articles/maintenance-strategy/"
 MODIFIED = "2026-11-23"
-IMAGE = "images/plan.svg"
+IMAGE = "images/plan.png"
 FOR_GOOD = "public, max-age=31536000, immutable"
 OLD = {"/old-page": "/products/", "/old/Page.aspx": "/about-us/", f"/{'long/' * 30}": "/contact/"}
 NO_FORMS = f"http://{HOST}:{free_port()}"
@@ -61,9 +61,9 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a site with old addresses, an image, and two pages that say when they were changed."""
     folder = tmp_path_factory.mktemp("changed")
     content = shutil.copytree(ROOT / "content", folder / "content")
-    shutil.copy(ROOT / "theme/static/favicon.svg", content / IMAGE)
+    shutil.copy(ROOT / "theme/static/share/network.png", content / IMAGE)
     with (content / "news/maintenance-strategy.md").open("a", encoding="utf-8") as article:
-        article.write(f"\n![A plan]({{static}}/{IMAGE})\n")
+        article.write(f"\n![A plan](/{IMAGE})\n")
     for name in ("news/maintenance-strategy.md", "pages/contact.md"):
         path = content / name
         path.write_text(f"Modified: {MODIFIED}\n{path.read_text('utf-8')}", "utf-8")

@@ -44,8 +44,8 @@ def address(link: str, content: Content, site: Site) -> str:
         kind, name, rest = match.groups()
         folder = "" if name.startswith("/") else content.relative_dir
         name = posixpath.normpath(posixpath.join(folder, name.lstrip("/")))
-        found = site.context["generated_content" if kind == "filename" else "static_content"].get(name)
-        link = f"/{found.url}{rest}" if found else f"/{name}"
+        found = site.context["generated_content"].get(name) if kind == "filename" else None
+        link = f"/{found.url if found else name}{rest}"
     try:
         return urljoin(f"{home}/{content.url}", link)
     except ValueError:  # like http://[x

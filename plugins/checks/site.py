@@ -41,12 +41,10 @@ class Site:
 def site_of(generator: Generator) -> Site:
     """Return the site; notices still to come and, in preview, drafts are checked too."""
     settings, context = generator.settings, generator.context
-    theme = Path(settings["THEME"], "static")
     files = [
         *WRITTEN,
         *([notices.FEED] if context["NOTICES"] else []),
-        *(f"{settings['THEME_STATIC_DIR']}/{path.relative_to(theme)}" for path in theme.rglob("*.*")),
-        *(file.url for file in context["staticfiles"]),
+        *(file.get_relative_source_path() for file in context["staticfiles"]),
     ]
     contents = [content for content in context["generated_content"].values() if content]
     if not settings["SHOW_DRAFTS"]:
