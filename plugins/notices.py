@@ -46,7 +46,7 @@ def publish_notices(generator: PagesGenerator) -> None:
         elif (notice := generator.notices[path]) and notice.published <= today:
             dress(page, notice)
             published.append(page)
-        elif show_drafts:
+        elif notice and show_drafts:
             dress(page, notice)
             page.status = "draft"
             others.append(page)
