@@ -29,13 +29,14 @@ class Limits:
             self._client,
             app=app,
             application_limits=[
-                ApplicationLimit(settings.post_limit, self._client, scope="posts", exempt_when=_reads),
-                ApplicationLimit(settings.site_limit, lambda: "site", scope="site", exempt_when=_reads),
+                ApplicationLimit(settings.post_limit, self._client, scope="posts"),
+                ApplicationLimit(settings.site_limit, lambda: "site", scope="site"),
             ],
             storage_uri="shared://" if store else "memory://",
             storage_options=cast(Any, {"store": store} if store else {}),
             on_breach=_refuse,
         )
+        self._limiter.request_filter(_reads)
 
     def count_message(self, send: Callable[[], Delivery]) -> Delivery:
         """Send, where this person's limit allows one more, and count only what is delivered.
