@@ -7,6 +7,7 @@ import logging
 import os
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 
 from form_backend import log, sandbox, views
 from form_backend.relay import MOST_IN_FLIGHT
@@ -17,6 +18,13 @@ settings = Settings.from_environ()
 sandbox.check(settings)
 views.open_site(settings)
 
+
+class Silent(Logger):
+    """Gunicorn's own, without the line that it would put together for each request and that nobody reads."""
+
+    access_log_enabled = False
+
+
 wsgi_app = "form_backend:create_app()"
 bind = os.environ.get("BIND", "127.0.0.1:8000")
 worker_class = "gthread"
@@ -25,6 +33,7 @@ timeout = graceful_timeout = int(settings.mail_deadline) + 20  # a submission in
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - the heartbeat: memory, not a disk; it holds no bytes
 control_socket_disable = True
 forwarder_headers = ""  # no header may say where the app is mounted
+logger_class = Silent
 logconfig_dict = log.config(quote_libraries=True)  # for the parent; create_app sets the worker's own
 
 
