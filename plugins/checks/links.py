@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urljoin, urlsplit
@@ -20,18 +21,22 @@ def check(site: Site) -> Iterator[Mistake]:
     """Find links that lead nowhere, on pages, in the menu and in the footer."""
     known: dict[str, str] = {}  # many links lead to the same place
     for content in site.contents:
+        # The words of a statement that has taken effect are fixed, and its links to what has moved lead on.
+        fixed = (getattr(content, "effective", None) or date.max) <= site.settings["SITE_DATE"]
         for line, link in content.source.html.links:
             whole = address(link, content, site)
             if whole not in known:
                 known[whole] = problem(whole, site)
-            if known[whole]:
+            leads_on = fixed and urlsplit(whole).path in site.facts["redirects"]
+            if known[whole] and not leads_on:
                 yield content.source.path, line, known[whole]
     organisation = site.folder / ORGANISATION
     lines = organisation.read_text("utf-8").splitlines() if organisation.exists() else []
     links = [item["address"] for item in [*site.facts["menu"], *site.facts["footer"]]]
     for line, text in enumerate(lines, 1):
         for link in links:
-            if f'"{link}"' in text and (sentences := problem(urljoin(site.facts["address"], link), site)):
+            is_entry = text.startswith("address") and f'"{link}"' in text
+            if is_entry and (sentences := problem(urljoin(site.facts["address"], link), site)):
                 yield f"content/{ORGANISATION}", line, sentences
 
 

@@ -35,7 +35,7 @@ NEEDED = ["title", "description"]
 NEEDED_OF_ARTICLES = ["date"]
 NEEDED_OF_PRODUCTS = ["summary", "topic", "order"]
 CHOICES = {"template": "templates/*.html", "drawing": "templates/illustrations/*.svg"}  # in the theme
-NOT_FOR_EDITORS = {"article", "base", "changes", "notice", "statement"}  # templates
+NOT_FOR_EDITORS = {"article", "base", "changes", "notice", "statement", "wordmark"}
 LONGEST = {"title": 65, "description": 160}  # lists of search results cut off what is longer
 
 
