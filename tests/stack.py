@@ -10,6 +10,7 @@ import socketserver
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -29,13 +30,14 @@ from devtools.loopback import HOST, quiet_server
 from devtools.mail_catcher import Mail
 
 ROOT = Path(__file__).parents[1]
+ORGANISATION = tomllib.loads((ROOT / "content/organisation.toml").read_text("utf-8"))
 SECRET = "a secret that only the tests have: 0123456789"  # noqa: S105 - it guards nothing
 REFERENCE = re.compile(r"[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}")
 ENQUIRY = {
     "name": "Thandeka O'Brien-Dlamini",
     "phone": "082 123 4567",
     "email": "thandeka@example.com",
-    "sector": "Water or sanitation utility",
+    "sector": ORGANISATION["enquiry"]["sectors"][0],
     "message": "Which pipes are older than forty years?",
 }
 

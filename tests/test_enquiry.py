@@ -9,7 +9,17 @@ import lxml.html
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
-from tests.stack import ENQUIRY, Backend, Mailbox, Serve, free_port, reference_in, smtp_server, token
+from tests.stack import (
+    ENQUIRY,
+    ORGANISATION,
+    Backend,
+    Mailbox,
+    Serve,
+    free_port,
+    reference_in,
+    smtp_server,
+    token,
+)
 
 REQUEST = {
     "request": "delete",
@@ -235,7 +245,7 @@ def test_relay_down_keeps_every_word(serve: Serve) -> None:
     [mailto] = page.cssselect(".message a.button")
     link = urlsplit(str(mailto.get("href")))
     query = parse_qs(link.query)
-    assert link.path == "annatjie.taljaard@imqs.co.za"
+    assert link.path == ORGANISATION["contact"]["email"]
     assert reference_in(failed) in query["subject"][0]
     assert ENQUIRY["message"] in query["body"][0]
     with smtp_server(port=port) as mailbox:

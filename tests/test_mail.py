@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.stack import ENQUIRY, ROOT, Backend, Mailbox, Received
+from tests.stack import ENQUIRY, ORGANISATION, ROOT, Backend, Mailbox, Received
 from tests.test_enquiry import REQUEST
 
 SHARED = settings(
@@ -93,7 +93,7 @@ def test_headers(backend: Backend, mailbox: Mailbox) -> None:
     assert message["Reply-To"] == ENQUIRY["email"]
     assert (received.sender, received.recipients) == ("bounces@example.org", ["sales@example.org"])
     assert re.fullmatch(
-        r"\[IMQS\] Enquiry: Water or sanitation utility [2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}",
+        rf"\[IMQS\] Enquiry: {re.escape(ENQUIRY['sector'])} [2-9A-HJ-NP-Z]{{4}}-[2-9A-HJ-NP-Z]{{4}}",
         message["Subject"],
     )
     assert abs(parsedate_to_datetime(message["Date"]) - datetime.now(UTC)) < timedelta(minutes=1)
@@ -157,7 +157,7 @@ def test_information_request_tells_staff_what_to_do(backend: Backend, mailbox: M
     [received] = mailbox.received
     by = (datetime.now(UTC) + timedelta(hours=2, days=30)).date().isoformat()
 
-    assert received.recipients == ["annatjie.taljaard@imqs.co.za"]
+    assert received.recipients == [ORGANISATION["requests"]["email"]]
     assert received.message["Subject"].startswith(f"[IMQS] {asked.capitalize()} request, answer by {by}: ")
     assert labelled(received)["What is asked"] == asked.capitalize()
     assert received.text.count("[ ]") == 5
