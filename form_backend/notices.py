@@ -62,6 +62,8 @@ def command(desk: Desk) -> click.Command:
         status is 0 only when every row was good and, with --send, every person was reached.
         """
         letter = Letter(notice_file.read(notice), desk)
+        if send and "[Your " in notice.read_text("utf-8-sig"):
+            raise click.ClickException("something is still to be filled in; write over each [Your …] first.")
         listed, mistakes = read_people(people)
         for mistake in mistakes:
             click.echo(mistake, err=True)

@@ -404,14 +404,21 @@ def test_useless_lists(site: Path, mailbox: Mailbox, notice_path: Path, people: 
     assert not mailbox.received
 
 
-def test_mistake_in_the_notice(run: Run, mailbox: Mailbox, notice_path: Path) -> None:
-    """The command refuses a notice that the build would refuse, with the same sentence."""
-    notice_path.write_text(NOTICE.replace("Passwords.", ""), "utf-8")
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", f":15: {NO_TEXT.format('What was not affected')} {NEEDED}.\n"),
+        ("[Your list: …]", "something is still to be filled in; write over each [Your …] first."),
+    ],
+)
+def test_unfinished_notice(run: Run, mailbox: Mailbox, notice_path: Path, text: str, sentence: str) -> None:
+    """The command sends no notice that the build would refuse, and says why."""
+    notice_path.write_text(NOTICE.replace("Passwords.", text), "utf-8")
 
     refused = run(mailbox.relay, PEOPLE, "--send")
 
     assert refused.returncode == 1
-    assert f":15: {NO_TEXT.format('What was not affected')} {NEEDED}.\n" in refused.stderr
+    assert sentence in refused.stderr
     assert not mailbox.received
 
 
