@@ -1,21 +1,6 @@
 """A security-breach notice: one Markdown file, for the website and for the e-mails.
 
-Save it as content/notices/SOME-NAME.md. Labelled lines come first; a blank line ends them:
-
-    Title: Unauthorised access to a mail server
-    Breached: 2027-01-29
-    Discovered: 2027-01-31
-    Published: 2027-02-01
-    Updated: 2027-02-01
-    Until: 2027-04-30
-    Contact: Operations Manager, info@example.com
-
-Where the day of the breach is open, write `Breached: not known yet: ` and why. The notice appears on the day
-in Published; Until is the last day of the banner on every page, after which the notice itself stays.
-
-Below come the headings in HEADINGS, each written like `## What happened`, with text under it; where there is
-nothing to tell, say so ("We do not know."). Other headings may stand between them.
-Links are whole addresses, since the e-mails hold the text as typed.
+docs/editing.md says how it is written; what is required stands in LINES and HEADINGS.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Security-breach notices: a page each, a list, a feed, and a banner on every page while one is active.
 
-form_backend/notice_file.py says how one is written. Without a notice there is no trace of any of this.
+docs/editing.md says how one is written. Without a notice there is no trace of any of this.
 """
 
 from pathlib import Path
