@@ -118,6 +118,7 @@ class SiteForm(FlaskForm):
     recipients: ClassVar[str]  # the setting that says who gets it
     public_address: ClassVar[str]  # the fact that says where else to write
     statement: str  # the version shown with the form, once its token is valid
+    person: ValidatedEmail  # once the e-mail address is valid
 
     class Meta:
         csrf = True
@@ -146,7 +147,7 @@ class SiteForm(FlaskForm):
     def validate_email(self, field: Field) -> None:
         """Accept any well-formed address, international ones included."""
         try:
-            address(field.data)
+            self.person = address(field.data)
         except EmailNotValidError as error:
             raise ValidationError(f"Enter an e-mail address like name@example.com. {error}") from None
 

@@ -10,12 +10,13 @@ from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHead
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
+from functools import lru_cache
 
 from flask import render_template
 from icalendar import Alarm, Calendar, Event
 from wtforms import Field, TelField
 
-from form_backend.forms import InformationRequestForm, SiteForm, address, international
+from form_backend.forms import InformationRequestForm, SiteForm, international
 from form_backend.frames import Facts
 from form_backend.settings import Settings
 from form_backend.token import SAST, reference
@@ -35,6 +36,7 @@ class AsWritten(HeaderRegistry):
         return UniqueUnstructuredHeader
 
 
+mailbox = lru_cache(Address)  # ours and the staff's, from the settings: to parse one takes long
 AS_WRITTEN = SMTP.clone(header_factory=AsWritten(), refold_source="none")
 
 
@@ -42,11 +44,11 @@ def compose(form: SiteForm, digest: bytes, recipients: Sequence[str], settings: 
     """Return the message: our own From, the person in Reply-To, and nothing typed freely in a header."""
     facts, now = form.facts, datetime.now(UTC)
     answer_by = (now.astimezone(SAST) + timedelta(days=facts.answer_days)).date()
-    ours = Address(_ascii(f"{facts.organisation} website"), addr_spec=settings.mail_from)
+    ours = mailbox(_ascii(f"{facts.organisation} website"), addr_spec=settings.mail_from)
     subject = _ascii(f"[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}")
-    to = [Address(addr_spec=recipient) for recipient in recipients]
+    to = [mailbox(addr_spec=recipient) for recipient in recipients]
     message = begin(ours, to, subject, digest.hex(), AS_WRITTEN)
-    message["Reply-To"] = str(_reply_to(form))
+    message["Reply-To"] = str(Address(username=form.person.local_part, domain=form.person.ascii_domain))
     body = render_template(
         f"email/{form.name_of_form}.txt",
         form=form,
@@ -84,7 +86,7 @@ def begin(
 
 
 def _ascii(header: str) -> str:
-    return Header(header).encode(linesep="")
+    return header if header.isascii() else Header(header).encode(linesep="")
 
 
 def _subject(form: SiteForm, answer_by: date) -> str:
@@ -110,11 +112,6 @@ def _calendar_entry(digest: bytes, answer_by: date, facts: Facts, now: datetime)
     calendar.add("version", "2.0")
     calendar.add_component(entry)
     return bytes(calendar.to_ical())
-
-
-def _reply_to(form: SiteForm) -> Address:
-    person = address(form.email.data)
-    return Address(username=person.local_part, domain=person.ascii_domain)
 
 
 def plain_words(form: SiteForm) -> str:
