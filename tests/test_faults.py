@@ -222,15 +222,18 @@ def test_no_file_descriptor_is_left(serve: Serve, relay: ScriptedRelay) -> None:
         assert answer.status_code == 303 or shown_values(answer)["name"] == words["name"]
 
 
-def test_full_disk(site: Path, mailbox: Mailbox) -> None:
-    """Where nothing more can be written, not even the log, nobody notices."""
-    with gunicorn(site, mailbox.relay, Path("/dev/full")) as backend:
-        for pid in (backend.process.pid, *children(backend.process)):
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
-        statuses = [backend.enquire(message=message).status_code for message in ("full", "", "x" * 300_000)]
+def test_full_disk(serve: Serve, mailbox: Mailbox) -> None:
+    """Where no file can grow, not even the log, nobody notices."""
+    backend = serve(mailbox.relay)
+    for pid in (backend.process.pid, *children(backend.process)):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+    logged = len(backend.log)
+
+    statuses = [backend.enquire(message=message).status_code for message in ("full", "", "x" * 300_000)]
 
     assert statuses == [303, 422, 413]
     assert len(mailbox.received) == 1
+    assert len(backend.log) == logged
 
 
 class AnHourAhead(TimestampSigner):

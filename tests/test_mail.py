@@ -52,7 +52,18 @@ def test_staff_read_what_was_typed(backend: Backend, mailbox: Mailbox, text: str
     assert free_text(mailbox.received[0]) == text
 
 
-LINES = ["x" * 4000, "trailing space ", ".", "..", "From here", ">quoted", "\ttab", "soft\u00adhyphen", "=3D"]
+LINES = [
+    "x" * 4000,
+    "." * 200,
+    "trailing space ",
+    ".",
+    "..",
+    "From here",
+    ">quoted",
+    "\ttab",
+    "soft\u00adhyphen",
+    "=3D",
+]
 
 
 def test_awkward_lines_survive(backend: Backend, mailbox: Mailbox) -> None:
