@@ -78,7 +78,7 @@ class Results:
 
     ours: Answers
     others: dict[str, Answers]  # by name
-    missing: dict[str, str]  # who was not measured, and the command that installs it
+    missing: dict[str, str]  # who was not measured, and why
     limits: Answers  # what nothing here could exceed
     ceilings: dict[str, float]  # of the bench's own parts, per second
     memory: dict[int, float]  # ours, in MiB, after so many submissions

@@ -10,6 +10,7 @@ from bench.figures import Answers, Question, Results, needed
 from tests.stack import ROOT
 
 DOCS = ROOT / "docs"
+PICTURE = "![Rates, waits and costs: this project, others, the limit and the target](benchmarks.svg)"
 START, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 
 
@@ -34,8 +35,8 @@ def verdict(question: Question, ours: Answers, target: Answers) -> str:
 
 def sentences(results: Results) -> Iterator[str]:
     """Yield what does not fit into the table."""
-    for name, cure in results.missing.items():
-        yield f"- {name} is not installed, so not measured: `{cure}`"
+    for name, why in results.missing.items():
+        yield f"- {name} was not measured: {why}"
     for name, rate in results.ceilings.items():
         yield f"- {name}: {rate:,.0f}/s at most"
     sizes = ", ".join(f"{size:.1f} after {count:,}" for count, size in results.memory.items())
@@ -57,7 +58,7 @@ def figures(results: Results) -> str:
     headings = ["", "this project", *results.others, "limit", "needed", ""]
     when = f"{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores, Python {platform.python_version()}"
     busy = f"load before the start: {results.load:.2f}."
-    return "\n".join([f"{when}; {busy}", "", table(headings, rows), *sentences(results)])
+    return "\n".join([f"{when}; {busy}", "", PICTURE, "", table(headings, rows), *sentences(results)])
 
 
 def publish(results: Results) -> None:

@@ -127,7 +127,7 @@ class Stage:
             )
         try:
             if not answers(process, port, "/enquiry/"):
-                raise SystemExit(f"{contender.name} does not serve.")
+                raise RuntimeError("it does not serve")
             yield Server(port, process)
         finally:
             process.terminate()
