@@ -100,8 +100,7 @@ def fast_settings() -> Settings:
     """Return the development settings, with what makes a rebuild fast and production does without."""
     CACHE.mkdir(exist_ok=True)
     cache = {"CACHE_CONTENT": True, "LOAD_CONTENT_CACHE": True, "GZIP_CACHE": False, "CACHE_PATH": str(CACHE)}
-    links = {"STATIC_CREATE_LINKS": True, "THEME_STATIC_PATHS": []}
-    settings = read_settings("pelicanconf.py", override=cache | links)
+    settings = read_settings("pelicanconf.py", override=cache | {"STATIC_CREATE_LINKS": True})
     compiled = {"bytecode_cache": FileSystemBytecodeCache(str(CACHE)), "auto_reload": False}
     settings["JINJA_ENVIRONMENT"] |= compiled
     return settings
@@ -131,14 +130,12 @@ def build() -> None:
 
 
 def tidy(output: Path, written: set[Path], *, keep: bool) -> None:
-    """Link the theme's files, and take away the pages that were written before and not now, or keep them."""
+    """Take away the pages that were written before and not now, or keep them."""
     (record := output / ".written").touch()
     before = {Path(line) for line in record.read_text("utf-8").splitlines()}
     for path in set() if keep else before - written:
         path.unlink(missing_ok=True)
     record.write_text("\n".join(map(str, written | before if keep else written)), "utf-8")
-    if not (theme := output / "theme").exists():
-        theme.symlink_to(Path("theme/static").resolve())
 
 
 def answer(mistakes: list[str], *, built: bool) -> None:
