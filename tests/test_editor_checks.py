@@ -56,15 +56,17 @@ SAME_DAY = "content/privacy/2026-11-22.md is for the same day. Keep one of the t
 STATEMENT = "/about-us/customerprivacystatement/"
 OURS = (ROOT / "content/privacy/2026-11-22.md").read_text("utf-8")
 SPOILT = OURS.replace("- E-mail address", "- Shoe size").replace("#promise-not-stored", "#promise-not-stord")
-RECORD = (ROOT / "content/published.toml").read_text("utf-8")
+OTHER_VERSIONS = re.compile(r"^(?!2026-11-22)\d{4}-\d\d-\d\d = .*\n", re.MULTILINE)
+RECORD = OTHER_VERSIONS.sub("", (ROOT / "content/published.toml").read_text("utf-8"))
 PUBLISHED = tomllib.loads(RECORD)
 REDIRECTS = """
 [redirects]
 "/moved/" = "/products/"
 "/old; return 200" = "/products/"
-"/contact/" = "/products/"
+"/" = "/products/"
 "/lost/" = "/product/"
 """
+HOME_MOVED = '"/" = "/products/"'
 MENU_ENTRY = 'address = "/moved/"'
 EMAIL = tomllib.loads((ROOT / "content/organisation.toml").read_text("utf-8"))["contact"]["email"]
 ORGANISATION = (
@@ -382,7 +384,7 @@ FILES: dict[str, tuple[str, ...]] = {
             f'{line(ORGANISATION, "/old;")}: "/old; return 200" is no address on this site. '
             'Write it like "/old-page/".'
         ),
-        f'{line(ORGANISATION, "/contact/")}: "/contact/" is a page. Take the entry out, or the page away.',
+        f'{line(ORGANISATION, HOME_MOVED)}: "/" is a page. Take the entry out, or the page away.',
         (
             f'{line(ORGANISATION, "/lost/")}: "/lost/" leads to "/product/", which is no page. '
             'Did you mean "/products/"?'
@@ -408,11 +410,6 @@ ADDRESSES = ", ".join(f'"{address}"' for address in [*PUBLISHED["addresses"], *N
 # As published, and in force still: only links that lead on from an old address are let be.
 FIXED = f"{OURS}\n[Moved](/moved/)\n"
 FILES["privacy/2026-11-01.md"] = (FIXED,)
-DIGESTS = {"2026-11-01": sha256(FIXED.encode()).hexdigest()} | {
-    day: digest for day, digest in PUBLISHED["statement"].items() if f"privacy/{day}.md" not in FILES
-}
-DIGESTS["2026-11-22"] = PUBLISHED["statement"]["2026-11-22"]
-VERSIONS = "\n".join(f'{day} = "{digest}"' for day, digest in DIGESTS.items())
 FILES["published.toml"] = (
     f"""addresses = ["/moved/",
 "/gone-from-here/",
@@ -421,7 +418,8 @@ FILES["published.toml"] = (
 2026-01-01 = "in force once"
 2027-06-01 = "in other words"
 2029-01-01 = "announced"
-{VERSIONS}
+2026-11-22 = "{PUBLISHED["statement"]["2026-11-22"]}"
+2026-11-01 = "{sha256(FIXED.encode()).hexdigest()}"
 """,
     (
         "2: /gone-from-here/ was published, and no page has this address now. Put the page back, or write "
@@ -456,8 +454,13 @@ def mistakes(files: Files) -> list[str]:
 
 
 def write(files: Files, content: Path) -> Path:
-    """Add these files to our content, and return it."""
+    """Add these files to our content, without its drafts and other versions, and return it."""
     shutil.copytree(ROOT / "content", content)
+    for path in content.rglob("*.md"):
+        version = path.parent.name == "privacy" and path.stem != "2026-11-22"
+        if version or "\nStatus: draft\n" in path.read_text("utf-8"):
+            path.unlink()
+    (content / "published.toml").write_text(RECORD, "utf-8")
     for name, (text, *_) in files.items():
         (content / name).parent.mkdir(parents=True, exist_ok=True)
         (content / name).write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -519,7 +522,7 @@ def test_preview_goes_on(tmp_path: Path) -> None:
     ],
 )
 def test_nothing_else_to_say(tmp_path: Path, files: Files, told: str) -> None:
-    """Of our own content, drafts included, there is nothing to say; some mistakes hide the others."""
+    """Of our own content there is nothing to say; some mistakes hide the others."""
     built = pelican(write(files, tmp_path / "content"), tmp_path / "site", "pelicanconf")
 
     assert built.stderr == told
