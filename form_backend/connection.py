@@ -140,8 +140,9 @@ class Connection(smtplib.SMTP):
         refusal = _refusal(replies, envelope)
         if go_on[0] != 354:
             raise refusal or smtplib.SMTPDataError(*go_on)
-        if refusal:  # RFC 2920: it may ask for a message all the same; it gets an empty one, to nobody
-            self.docmd(".")
+        if refusal:
+            if replies[0][0] == 250:  # RFC 2920: it may ask all the same; it gets an empty one, to nobody
+                self.docmd(".")
             raise refusal
         self.sock.expires = expires
         try:
