@@ -294,7 +294,10 @@ FILES: dict[str, tuple[str, ...]] = {
     "pages/Two Words.md": (page("t"), f"1: {NAME}"),
     "pages/raw.html": ("<html><body><script>x</script></body></html>", f"1: {NAME}"),
     "news/raw.rst": (".. raw:: html\n\n   <script></script>\n", f"1: {NAME}"),
-    "pages/products.md": (page("c"), f"1: content/pages/products/index.md has the address /products/ {TOO}"),
+    "pages/your-information.md": (
+        page("c"),
+        f"1: content/pages/your-information/index.md has the address /your-information/ {TOO}",
+    ),
     f"pages{STATEMENT.rstrip('/')}.md": (
         page("k"),
         f"1: content/privacy/2026-11-22.md has the address {STATEMENT} {TOO}",
@@ -400,7 +403,12 @@ FILES |= {
 }
 
 # What the world relies on
-UNWRITTEN = {"pages/latin.md", "pages/new.md", "pages/products.md", f"pages{STATEMENT.rstrip('/')}.md"}
+UNWRITTEN = {
+    "pages/latin.md",
+    "pages/new.md",
+    "pages/your-information.md",
+    f"pages{STATEMENT.rstrip('/')}.md",
+}
 NEW = [
     f"/{name.replace('pages/', '').replace('news/', 'news-articles/').removesuffix('.md')}/"
     for name in FILES

@@ -51,7 +51,7 @@ def settings(folder: Path, redirects: dict[str, str]) -> str:
     path.write_text(
         "from publishconf import *\n"
         f"THEME = {str(ROOT / 'theme')!r}\n"
-        f"ORGANISATION = ORGANISATION | {{'redirects': {redirects}}}\n"
+        f"ORGANISATION = ORGANISATION | {{'redirects': ORGANISATION['redirects'] | {redirects}}}\n"
     )
     return str(path)
 
@@ -191,7 +191,7 @@ def test_dates_in_sitemap(changed: Path, home: str) -> None:
 def test_feed(site: Path, home: str) -> None:
     """The feed has what Atom requires, an entry for each article, and addresses that hold anywhere."""
     feed = lxml.etree.parse(site / "news-articles/atom.xml").getroot()
-    articles = {f"{home}/news-articles/{path.stem}/" for path in (ROOT / "content/news").glob("*.md")}
+    articles = {f"{home}{address}" for address in addresses(site) if below("/news-articles/", address)}
     parts = [feed, *feed.findall("atom:entry", ATOM)]
     [own] = feed.xpath("atom:link[@rel='self']/@href", namespaces=ATOM)
     ids = [part.findtext("atom:id", namespaces=ATOM) for part in parts]

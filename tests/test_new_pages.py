@@ -21,6 +21,7 @@ TODAY = "2026-12-01"
 TO_FILL_IN = re.compile(r"\[Your [^]\n]*]")
 BEGIN = {
     "new-article TITLE=Thandi's  pipes: *5 %* less?": "content/news/thandis-pipes-5-less.md",
+    "new-article": f"content/news/{TODAY}.md",
     "new-notice": f"content/notices/{TODAY}.md",
     "new-statement DATE=2036-06-01": "content/privacy/2036-06-01.md",
 }

@@ -123,11 +123,11 @@ def too_long(source: Source, settings: Settings) -> Iterator[Found]:
 
 
 def used_twice(name: str, site: Site) -> Iterator[Mistake]:
-    """Find titles or descriptions that another page has; the versions of the statement share theirs."""
+    """Find what another page has too; the versions of the statement, and new pages, share theirs."""
     in_force = site.context["STATEMENT"].source.path
     seen: dict[str, str] = {}
     for source in (content.source for content in site.contents):
-        version = source.folder == "privacy" and source.path != in_force
         text = source.value(name)
-        if text and not version and (other := seen.setdefault(text.casefold(), source.path)) != source.path:
+        shared = text.startswith("[Your ") or (source.folder == "privacy" and source.path != in_force)
+        if text and not shared and (other := seen.setdefault(text.casefold(), source.path)) != source.path:
             yield source.path, source.line(name), f"{other} has the same {name}. Give each page its own."
