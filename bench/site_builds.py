@@ -1,9 +1,9 @@
 """Time the building of the site beside stock Pelican and Hugo, at 12, 100 and 1,000 pages.
 
 `python -m bench.site_builds` prints a table. Each figure is the median of several runs; in brackets, how many
-times stock Pelican's it is. The pages are the site's own (12: the forms, errors and statement) and generated
-articles of 600 words. Stock Pelican builds the same Markdown with its theme "simple" and no plugins, once as
-it comes and once with its cache switched on; Hugo, where it is installed, with two templates of a line.
+times stock Pelican's it is. The pages are the site's forms, errors and statement, and articles of 600 words.
+Stock Pelican builds the same Markdown with its theme "simple" and no plugins, once as it comes and once with
+its cache switched on; Hugo, where it is installed, with two templates of a line.
 
 - cold build: the whole site by a new process into an empty folder, ours with all checks;
 - rebuild: after one page was saved, by the process that waits for that, as long as it says itself;
@@ -31,8 +31,11 @@ from devtools.loopback import HOST
 SIZES = (12, 100, 1000)
 RUNS = 5
 PORT = 18400
-SOURCES = ("content", "deploy", "devtools", "form_backend", "plugins", "theme", "pelicanconf.py")
-IN_THE_SMALLEST = {"enquiry", "errors", "your-information", "2026-11-22.md"}  # what serving the forms needs
+SOURCES = ("content", "deploy", "devtools", "docs", "form_backend", "plugins", "theme", "pelicanconf.py")
+KEPT = {"enquiry", "errors", "your-information", "2026-11-22.md"}  # what serving the forms needs
+STATEMENT = Path("content/privacy/2026-11-22.md")
+MENU_ADDRESS = re.compile(r'^(label = .*\naddress = )".*"', re.MULTILINE)
+LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 OURS_ALONE = re.compile(r"^(?:Template|Status|Save_as|Url):.*\n", re.MULTILINE)
 STOCK = """\
 SITENAME, TIMEZONE, THEME, PLUGINS = "Stock", "Africa/Johannesburg", "simple", []
@@ -48,10 +51,10 @@ PELICAN = [sys.executable, "-m", "pelican", "-s", "pelicanconf.py"]
 EDITED = Path("content/news/edited.md")
 
 
-def generate(folder: Path, number: int) -> None:
+def articles(folder: Path, number: int) -> None:
     """Write articles of 600 words, the first of them the one to be edited."""
     chance = random.Random(0)  # noqa: S311 - the same words in each run
-    words = [word for word in Path(__file__).read_text("utf-8").split() if word.isalpha()]
+    words = [word for word in STATEMENT.read_text("utf-8").split() if word.isalpha()]
     for count in range(number):
         parts = (" ".join(chance.choices(words, k=100)) for _ in range(6))
         text = "\n\n".join(f"## Part {part}\n\n{text}." for part, text in enumerate(parts, 1))
@@ -60,16 +63,23 @@ def generate(folder: Path, number: int) -> None:
 
 
 def our_site(root: Path, size: int) -> None:
-    """Write this project's sources with so many Markdown files in content/."""
+    """Write this project's sources with so many Markdown files in content/, and no link to any other page."""
     for name in SOURCES:
         copy = shutil.copytree if Path(name).is_dir() else shutil.copy
         copy(name, root / name)
-    pages = list((root / "content").rglob("*.md"))
-    if size < len(pages):
-        for path in pages:
-            if not {path.name, path.parent.name} & IN_THE_SMALLEST:
-                path.unlink()
-    generate(root / "content/news", size - len(list((root / "content").rglob("*.md"))))
+    content = root / "content"
+    for path in content.rglob("*.md"):
+        if not {path.name, path.parent.name} & KEPT:
+            path.unlink()
+        elif path.name != STATEMENT.name:
+            path.write_text(LINK.sub(r"\1", path.read_text("utf-8")), "utf-8")
+    articles(content / "news", size - len(list(content.rglob("*.md"))))
+    facts = content / "organisation.toml"
+    facts.write_text(MENU_ADDRESS.sub(r'\1"/enquiry/"', facts.read_text("utf-8")), "utf-8")
+    addresses = [f"/news-articles/{path.stem}/" for path in (content / "news").glob("*.md")]
+    published = (content / "published.toml").read_text("utf-8").partition("[statement]")
+    listed = f"addresses = {json.dumps(['/enquiry/', '/your-information/', *addresses])}\n"
+    (content / "published.toml").write_text(listed + "".join(published[1:]), "utf-8")
 
 
 def others(root: Path, ours: Path) -> None:

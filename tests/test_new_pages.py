@@ -101,7 +101,7 @@ def test_refused(project: Path, words: str) -> None:
 def test_help(project: Path) -> None:
     """`make` alone lists every command, those with a dash in their name too."""
     phony = re.search(r"^\.PHONY: (.*)$", (project / "Makefile").read_text("utf-8"), re.MULTILINE)
-    listed = [line.split()[1] for line in run(project, "make").stdout.splitlines()]
+    listed = [line.split()[1] for line in run(project, "make", "--no-print-directory").stdout.splitlines()]
 
     assert phony
     assert sorted(listed) == sorted(phony[1].split())

@@ -76,10 +76,12 @@ class Moody(Mailbox):
     """A relay that takes, refuses, or drops the line after the dot, or takes its time."""
 
     mood = "good"
+    holds_one = False
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Do with the message as the mood is; aiosmtpd calls this by its name."""
         if self.mood == "slow":
+            self.holds_one = True
             await asyncio.sleep(0.5)
         elif self.mood == "refuses":
             return f"550 {envelope.content!r:.200}"
@@ -227,7 +229,8 @@ def end_in_flight(life: Life) -> dict[str, httpx.Response]:
     words = {"message": f"{life.canary.mark} in flight", "token": shown}
     with ThreadPoolExecutor() as pool:
         flying = pool.submit(life.post, **words)
-        time.sleep(0.3)
+        while not life.relay.holds_one:
+            time.sleep(0.02)
         assert len(life.relay.received) == taken, "the message was no longer in flight"
         life.backend.process.send_signal(signal.SIGTERM)
         seen = {"ended in flight": flying.result()}
