@@ -1,16 +1,21 @@
-"""How gunicorn runs the form backend: many threads, no file, no log of who asks what.
+"""How gunicorn runs the form backend: many wait for the mail relay at once, no file, no log of who asks what.
 
 One process, or as many as WEB_CONCURRENCY says.
 """
 
+from gevent import monkey
+
+monkey.patch_all()  # before all other imports: who waits for the relay, a client or the store lets others run
+
 import logging
 import os
+from types import TracebackType
 
+from gevent.hub import Hub
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from form_backend import log, sandbox, views
-from form_backend.relay import MOST_IN_FLIGHT
 from form_backend.settings import Settings
 
 # What is wrong ends the start here, once and in one sentence, rather than in each worker.
@@ -25,10 +30,15 @@ class Silent(Logger):
     access_log_enabled = False
 
 
+def say(_hub: Hub, _context: object, kind: type, _error: object, trace: TracebackType | None) -> None:
+    """Log what nobody caught; gevent's own way would write the exception's text and the client's address."""
+    log.event("fault", level=logging.ERROR, error=kind.__name__, where=log.location(trace))
+
+
+Hub.print_exception = say
 wsgi_app = "form_backend:create_app()"
 bind = os.environ.get("BIND", "127.0.0.1:8000")
-worker_class = "gthread"
-threads = MOST_IN_FLIGHT + 32  # what a thread waits for is the mail relay; some are left to answer the rest
+worker_class = "gevent"
 timeout = graceful_timeout = int(settings.mail_deadline) + 20  # a submission in flight may finish
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - the heartbeat: memory, not a disk; it holds no bytes
 control_socket_disable = True

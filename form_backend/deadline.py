@@ -1,10 +1,14 @@
 """Sockets that keep one deadline over name look-up, connect, TLS, every read and write, and slow drips."""
 
+import select
 import socket
 import ssl
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import Any, cast
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
 
 # The name service has no time limit of its own, so it is asked in a thread that can be left behind.
 RESOLVER = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolver")
@@ -20,28 +24,42 @@ def remaining(expires: float) -> float:
 
 
 class Timed(socket.socket):
-    """Before each wait, set the time-out to what is left."""
+    """Never blocks in the kernel: waits for the other end until its deadline, however slowly bytes drip."""
 
     expires: float
 
+    def until_done(self, event: int, operation: Callable[..., T], *args: Any) -> T:
+        """Return what the operation comes to; before a new try, wait for the event, or for what TLS needs."""
+        while True:
+            seconds = remaining(self.expires)
+            try:
+                return operation(*args)
+            except BlockingIOError:
+                needed = event
+            except ssl.SSLWantReadError:
+                needed = select.POLLIN
+            except ssl.SSLWantWriteError:
+                needed = select.POLLOUT
+            poll = select.poll()
+            poll.register(self, needed)
+            poll.poll(seconds * 1000)
+
     def recv_into(self, *args: Any) -> int:
-        """Receive, until the deadline."""
-        self.settimeout(remaining(self.expires))
-        return super().recv_into(*args)
+        """Receive some."""
+        return self.until_done(select.POLLIN, super().recv_into, *args)
 
     def send(self, *args: Any) -> int:
-        """Send some, until the deadline."""
-        self.settimeout(remaining(self.expires))
-        return super().send(*args)
+        """Send some."""
+        return self.until_done(select.POLLOUT, super().send, *args)
 
-    def sendall(self, *args: Any) -> None:
-        """Send all, until the deadline."""
-        self.settimeout(remaining(self.expires))
-        return super().sendall(*args)
+    def sendall(self, data: Any, *_flags: int) -> None:
+        """Send all."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self.send(rest) :]
 
     def is_silent(self) -> bool:
         """Tell, without waiting, whether the connection is up and nothing unread has come."""
-        self.settimeout(0)
         try:
             self.recv(1)
         except (BlockingIOError, ssl.SSLWantReadError):
@@ -72,6 +90,7 @@ def connect(host: str, port: int, expires: float) -> Timed:
         try:
             connection.settimeout(remaining(expires))
             connection.connect(address)
+            connection.settimeout(0)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for name, value in KEEPALIVE.items():
@@ -87,7 +106,9 @@ def connect(host: str, port: int, expires: float) -> Timed:
 
 def secure(connection: Timed, context: ssl.SSLContext, host: str) -> Timed:
     """Return the connection under TLS, the certificate checked; raises OSError, ssl.SSLError among them."""
-    connection.settimeout(remaining(connection.expires))
-    secured = cast(TimedTLS, context.wrap_socket(connection, server_hostname=host))
+    secured = cast(
+        TimedTLS, context.wrap_socket(connection, server_hostname=host, do_handshake_on_connect=False)
+    )
     secured.expires = connection.expires
+    secured.until_done(select.POLLIN, secured.do_handshake)
     return secured

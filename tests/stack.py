@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import socketserver
 import subprocess
@@ -331,7 +332,7 @@ def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterato
                 listener.close()  # once gunicorn stops, nothing may answer at its port
                 yield Backend(url, process, log_file, client)
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGQUIT)  # without waiting for what is in flight
             process.wait(timeout=60)
 
 
