@@ -8,6 +8,7 @@ import phonenumbers
 from flask import Flask
 from icalendar import Event
 from jinja2 import StrictUndefined
+from limits.storage import MemoryStorage, Storage
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from form_backend import answers, check_mail, log, notices, sandbox, views
@@ -18,7 +19,7 @@ from form_backend.settings import Settings
 from form_backend.token import References
 
 if TYPE_CHECKING:
-    from form_backend.shared_store import Claims, Store
+    from form_backend.shared_store import Claims
 
 
 def create_app() -> Flask:
@@ -34,11 +35,11 @@ def create_app() -> Flask:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's way
 
     answers.start_clock(app)
-    store, claims = _shared(settings)
+    counts, claims = _shared(settings)
     desk = views.Desk(
         settings,
         views.open_site(settings),
-        Limits(app, settings, store),
+        Limits(app, settings, counts),
         Relays(settings),
         Delivered(claims),
         References(settings.secret_key),
@@ -53,14 +54,14 @@ def create_app() -> Flask:
     return app
 
 
-def _shared(settings: Settings) -> "tuple[Store, Claims] | tuple[None, None]":
-    """Return what this process shares with others, where the settings name a store."""
+def _shared(settings: Settings) -> "tuple[Storage, Claims | None]":
+    """Return where posts are counted, and what other processes know, where the settings name a store."""
     if settings.limits_url == "memory://":
-        return None, None
-    from form_backend.shared_store import Claims, Store  # noqa: PLC0415 - see there
+        return MemoryStorage(), None
+    from form_backend.shared_store import Claims, Counts, Store  # noqa: PLC0415 - see there
 
     store = Store.at(settings.limits_url)
-    return store, Claims(store, settings.mail_deadline)
+    return Counts(settings.limits_url, store), Claims(store, settings.mail_deadline)
 
 
 def _read_ahead(app: Flask) -> None:

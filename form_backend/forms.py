@@ -65,6 +65,12 @@ class YesField(BooleanField):
         self.data = valuelist == ["yes"]
 
 
+class PhoneField(TelField):
+    """A telephone number as people write it; once it is valid, in international form as well."""
+
+    international: str | None
+
+
 def name_field() -> StringField:
     """Ask for a name in any script."""
     return StringField(
@@ -75,9 +81,9 @@ def name_field() -> StringField:
     )
 
 
-def phone_field() -> TelField:
+def phone_field() -> PhoneField:
     """Ask for a telephone number, which nobody has to give."""
-    return TelField(
+    return PhoneField(
         "Contact telephone number",
         [Optional(), no_control_characters, at_most(60)],
         filters=[trimmed],
@@ -137,9 +143,10 @@ class SiteForm(FlaskForm):
         if field.data:
             raise ValidationError("trapped")
 
-    def validate_phone(self, field: Field) -> None:
+    def validate_phone(self, field: PhoneField) -> None:
         """Accept any possible number, as people write them."""
-        if field.data and international(field.data) is None:
+        field.international = international(field.data or "")
+        if field.international is None:
             raise ValidationError(
                 "Enter a telephone number like 012 345 6789 or +27 12 345 6789, or leave it out."
             )
@@ -150,6 +157,10 @@ class SiteForm(FlaskForm):
             self.person = address(field.data)
         except EmailNotValidError as error:
             raise ValidationError(f"Enter an e-mail address like name@example.com. {error}") from None
+
+    def issue_token(self) -> None:
+        """Have the form carry a token of now."""
+        self["token"].current_token = self.meta.csrf_context.issue()
 
     @classmethod
     def consent(cls, _facts: Facts) -> str:

@@ -14,9 +14,9 @@ from functools import lru_cache
 
 from flask import render_template
 from icalendar import Alarm, Calendar, Event
-from wtforms import Field, TelField
+from wtforms import Field
 
-from form_backend.forms import InformationRequestForm, SiteForm, international
+from form_backend.forms import InformationRequestForm, PhoneField, SiteForm
 from form_backend.frames import Facts
 from form_backend.settings import Settings
 from form_backend.token import SAST, reference
@@ -123,8 +123,8 @@ def plain_words(form: SiteForm) -> str:
 
 def as_read(field: Field) -> str:
     """Return a field on one line as staff read it."""
-    if isinstance(field, TelField) and field.data:
-        return f"{show_hidden(field.data)} ({international(field.data)})"
+    if isinstance(field, PhoneField) and field.data:
+        return f"{show_hidden(field.data)} ({field.international})"
     return show_hidden(field.data) if field.data else "not given"
 
 

@@ -77,18 +77,13 @@ class Store(Redis):
 
 
 class Counts(RedisStorage):
-    """Flask-Limiter's counts in the store, and in memory while it is away.
+    """The limits' counts in the store, and in memory while it is away."""
 
-    Flask-Limiter's own fallback answers 500 to all but one of the requests that meet a failing store at once.
-    """
-
-    STORAGE_SCHEME = ["shared"]  # noqa: RUF012 - limits' type; by it Flask-Limiter finds this class
-
-    def __init__(self, uri: str, *, store: Store) -> None:
-        """Count in this store."""
-        super().__init__(uri, connection_pool=store.connection_pool)
+    def __init__(self, url: str, store: Store) -> None:
+        """Count in this store at this address."""
+        super().__init__(url, connection_pool=store.connection_pool)
         self.storage, self._memory = store, MemoryStorage()
-        self.initialize_storage(uri)  # its scripts are to go through our client, too
+        self.initialize_storage(url)  # its scripts are to go through our client, too
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add to a count."""

@@ -78,8 +78,8 @@ class SignedToken(CSRF):
         return super().setup_form(form)
 
     def generate_csrf_token(self, csrf_token_field: CSRFTokenField) -> str:  # noqa: ARG002 - WTForms' signature
-        """Return the token to render."""
-        return self.tokens.issue()
+        """Return none yet: it is issued when the form is shown."""
+        return ""
 
     def validate_csrf_token(self, form: BaseForm, field: CSRFTokenField) -> None:
         """Check the token that came back and keep the statement version in it as the form's `statement`."""

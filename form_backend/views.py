@@ -157,6 +157,7 @@ class FormPage(MethodView):
         """Answer with the form in its frame, and above it what has to be known or done."""
         self.desk.relays.expect()
         g.outcome = problem or ("shown" if status == 200 else "wrong")
+        form.issue_token()
         frame = self.desk.site.page(form.name_of_form)
         content = render_template(
             "form/form.html",

@@ -201,8 +201,8 @@ def test_no_file_descriptor_is_left(serve: Serve, relay: ScriptedRelay) -> None:
     asked = [("/enquiry/", ENQUIRY), ("/your-information/", REQUEST)] * 2
     sent = [(path, words | {"name": f"Number {number}"}) for number, (path, words) in enumerate(asked)]
     with ExitStack() as stack:
-        clients = [stack.enter_context(httpx.Client(base_url=backend.url, timeout=60)) for _ in range(5)]
-        *doors, last = [replace(backend, client=client) for client in clients]
+        clients = [stack.enter_context(httpx.Client(base_url=backend.url, timeout=60)) for _ in sent]
+        doors = [replace(backend, client=client) for client in clients]
         shown = [door.form(path) for door, (path, _words) in zip(doors, sent, strict=True)]
         while b"noop" not in relay.heard:
             relay.over.wait(0.1)
