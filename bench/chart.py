@@ -57,7 +57,7 @@ def panel(question: Question, results: Results, target: float) -> Iterator[str]:
 
 def chart(results: Results) -> str:
     """Return the whole drawing."""
-    targets: Answers = needed(results.others.values())
+    targets: Answers = needed(results.others.values(), results.limits)
     height = HEAD + STEP * (2 + len(results.others)) + GAP
     rows = -(-len(targets) // COLUMNS)
     size = f"{COLUMNS * (PANEL + GAP)} {rows * height + GAP}"

@@ -90,15 +90,15 @@ def medians(runs: list[Answers]) -> Answers:
     return {question: median(run[question] for run in runs) for question in runs[0]}
 
 
-def needed(others: Collection[Answers]) -> Answers:
-    """Return what is to be reached: so many times the best of others in the same run."""
+def needed(others: Collection[Answers], limits: Answers) -> Answers:
+    """Return what is to be reached: so many times the best of others, or the limit, in the same run."""
     best = {
         question: (min if question.less_is_better else max)([row[question] for row in others] or [recorded])
         for question, recorded in RECORDED.items()
     }
     return {
-        ONE.p50: 1.25 * 1000 * ONE.round_trip,
-        FIRST: 1.25 * 1000 * ONE.round_trip,
+        ONE.p50: 1.25 * limits[ONE.p50],
+        FIRST: 1.25 * limits[ONE.p50],
         FAR.rate: 4 * best[FAR.rate],
         TLS.rate: 1.5 * best[TLS.rate],
         PLAIN.rate: best[PLAIN.rate],

@@ -164,7 +164,9 @@ def soak(stage: Stage) -> dict[int, float]:
 def measure_limits(stage: Stage) -> tuple[Answers, dict[str, float]]:
     """Return what nothing here could exceed, and the ceilings of the bench's own parts."""
     print("limits ...", flush=True)
-    trip, taken = ONE.round_trip * 1000, SLOW.seconds * 1000
+    with stage.relay(ONE) as relay:
+        trip = limits.round_trip(relay) * 1000
+    taken = SLOW.seconds * 1000
     answers = {ONE.p50: trip, FIRST: trip, FAR.rate: FAR.possible, SLOW.rate: SLOW.possible, SLOW.p99: taken}
     ceilings: dict[str, float] = {}
     for crowd in (TLS, PLAIN):

@@ -5,6 +5,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
+from statistics import median
 
 import uvloop
 
@@ -15,6 +16,19 @@ from devtools.loopback import HOST
 SENDER, RECIPIENT = "bounces@example.org", "sales@example.org"
 MESSAGE = f"From: <website@example.org>\r\nTo: <{RECIPIENT}>\r\nSubject: Enquiry\r\n\r\n" + "words\r\n" * 150
 START = 2.0  # seconds for all to connect
+PAUSE, QUESTIONS = 0.1, 20  # seconds between two questions to the relay, and how many
+
+
+def round_trip(relay: Relay) -> float:
+    """Return the seconds from a question to the relay's answer, for one who asks now and then."""
+    trips = []
+    with relay.connect(from_far=True) as connection:
+        for _ in range(QUESTIONS):
+            time.sleep(PAUSE)
+            asked = time.perf_counter()
+            connection.noop()
+            trips.append(time.perf_counter() - asked)
+    return median(trips)
 
 
 def with_smtplib(relay: Relay, at_once: int, seconds: float) -> float:

@@ -45,7 +45,7 @@ def sentences(results: Results) -> Iterator[str]:
 
 def figures(results: Results) -> str:
     """Return all that is to be read: first what has a target, then the rest."""
-    target = needed(results.others.values())
+    target = needed(results.others.values(), results.limits)
     everybody = (results.ours, *results.others.values(), results.limits, target)
     rows = [
         [

@@ -31,11 +31,12 @@ class Relay:
     own_port: int
     tls: ssl.SSLContext | None  # that trusts it
 
-    def connect(self) -> smtplib.SMTP:
-        """Return a connection from near by."""
+    def connect(self, *, from_far: bool = False) -> smtplib.SMTP:
+        """Return a connection, from near by or from where those are who are measured."""
+        port = self.port if from_far else self.own_port
         if self.tls:
-            return smtplib.SMTP_SSL(HOST, self.own_port, context=self.tls)
-        return smtplib.SMTP(HOST, self.own_port)
+            return smtplib.SMTP_SSL(HOST, port, context=self.tls)
+        return smtplib.SMTP(HOST, port)
 
     def taken(self) -> int:
         """Return how many different messages it has taken."""

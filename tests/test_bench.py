@@ -10,7 +10,7 @@ import pytest
 from bench import forms, report
 from bench.chart import chart
 from bench.contenders import OURS
-from bench.figures import PLAIN, Crowd, Results, needed
+from bench.figures import ONE, PLAIN, Crowd, Results, needed
 from bench.stage import Stage
 from devtools.loopback import HOST
 
@@ -68,9 +68,10 @@ def test_nobody_is_faster_than_distance_and_relay(stage: Stage, monkeypatch: pyt
 
 def test_the_report_says_how_much_of_each_target_is_met() -> None:
     """Half as good as needed is missed by half; the drawing has a panel for each target."""
-    target = needed([])
+    limits = {ONE.p50: 20.0}
+    target = needed([], limits)
     half = {one: figure * (2 if one.less_is_better else 0.5) for one, figure in target.items()}
-    results = Results(half, {}, {"Other": "not installed"}, {}, {}, {}, 0)
+    results = Results(half, {}, {"Other": "not installed"}, limits, {}, {}, 0)
 
     assert report.figures(results).count("missed, 0.50") == len(target)
     assert "Other was not measured: not installed" in report.figures(results)
