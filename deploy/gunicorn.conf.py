@@ -3,7 +3,7 @@
 One process, or as many as WEB_CONCURRENCY says.
 """
 
-from gevent import monkey
+from gevent import monkey, sleep
 
 monkey.patch_all()  # before all other imports: who waits for the relay, a client or the store lets others run
 
@@ -52,6 +52,11 @@ logconfig_dict = log.config(quote_libraries=True)  # for the parent; create_app 
 def post_worker_init(_worker: Worker) -> None:
     """Leave what is loaded by now out of garbage collection, which stopped everybody for 40 ms each time."""
     gc.freeze()
+
+
+def post_request(_worker: Worker, _request: object, _environ: object, _response: object) -> None:
+    """Let the others run before a client that sends one request after another."""
+    sleep()
 
 
 def nworkers_changed(_server: Arbiter, workers: int, _before: int | None) -> None:
