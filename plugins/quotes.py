@@ -19,49 +19,47 @@ SIGNS = re.compile(r"[\"']|--|\.\.\.")
 Rule = tuple[re.Pattern[str], str]
 
 
-class SetQuotes(Treeprocessor):
-    """Follow the rules in every text but code."""
-
-    def __init__(self, md: Markdown, rules: list[Rule]) -> None:
-        super().__init__(md)
-        self.rules = rules
-
-    def run(self, root: Element) -> None:
-        """Change the texts of one document."""
-        for element in root.iter():
-            element.text, element.tail = self.changed(element.text), self.changed(element.tail)
-
-    def changed(self, text: str | None) -> str | None:
-        """Return a text with its quotes set."""
-        if not text or isinstance(text, AtomicString) or not SIGNS.search(text):
-            return text
-        for expression, replacement in self.rules:
-            text = expression.sub(replacement, text)
-        return text
-
-
-class Quotes(Extension):
-    """Take the place of Markdown's extension."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        smarty = SmartyExtension()
-        smarty.extendMarkdown(Markdown())
-        self.rules = [
-            (rule.compiled_re, replacement(rule.replace))
-            for rule in smarty.inlinePatterns
-            if isinstance(rule, SubstituteTextPattern)
-        ]
-
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Markdown calls it by this name
-        """Register with this Markdown."""
-        md.treeprocessors.register(SetQuotes(md, self.rules), "quotes", 6)  # after all else inside of a line
-        md.ESCAPED_CHARS.extend("\"'")
+def rules() -> list[Rule]:
+    """Return what Markdown's extension looks for, and what takes its place."""
+    smarty = SmartyExtension()
+    smarty.extendMarkdown(Markdown())
+    patterns = [pattern for pattern in smarty.inlinePatterns if isinstance(pattern, SubstituteTextPattern)]
+    return [(pattern.compiled_re, replacement(pattern.replace)) for pattern in patterns]
 
 
 def replacement(parts: Sequence[int | str | Element]) -> str:
     """Return the groups and HTML entities of a rule as `re` wants them."""
     return "".join(f"\\{part}" if isinstance(part, int) else unescape(str(part)) for part in parts)
+
+
+RULES = rules()
+
+
+class SetQuotes(Treeprocessor):
+    """Follow the rules in every text but code."""
+
+    def run(self, root: Element) -> None:
+        """Change the texts of one document."""
+        for element in root.iter():
+            element.text, element.tail = changed(element.text), changed(element.tail)
+
+
+def changed(text: str | None) -> str | None:
+    """Return a text with its quotes set."""
+    if not text or isinstance(text, AtomicString) or not SIGNS.search(text):
+        return text
+    for expression, new in RULES:
+        text = expression.sub(new, text)
+    return text
+
+
+class Quotes(Extension):
+    """Take the place of Markdown's extension."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - Markdown calls it by this name
+        """Register with this Markdown."""
+        md.treeprocessors.register(SetQuotes(md), "quotes", 6)  # after all else inside of a line
+        md.ESCAPED_CHARS.extend("\"'")
 
 
 def add_extension(pelican: Pelican) -> None:
