@@ -46,11 +46,12 @@ def name_theme_files(pelican: Pelican) -> None:
 
 
 def copy_theme_files(generator: PagesGenerator, writer: object) -> None:  # noqa: ARG001 - Pelican sends both
-    """Copy the theme's files to their addresses."""
+    """Copy the theme's files to their addresses, which say whether a copy is there already."""
     for name, address in generator.settings["THEME_FILES"].items():
         copy = Path(f"{generator.output_path}{address}")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(Path(generator.theme, "static", name), copy)
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(generator.theme, "static", name), copy)
 
 
 def register() -> None:
