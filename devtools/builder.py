@@ -26,12 +26,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from jinja2 import FileSystemBytecodeCache, TemplateSyntaxError
-from markdown import Markdown
 from pelican import Pelican, signals, writers
 from pelican.generators import StaticGenerator
 from pelican.log import console
 from pelican.log import init as init_logging
-from pelican.readers import BaseReader
+from pelican.readers import BaseReader, Readers
 from pelican.settings import Settings, read_settings
 
 ROOT = Path.cwd()
@@ -114,17 +113,20 @@ def build() -> None:
     writers.open = OnlyIfChanged
     statics: list[StaticGenerator] = []
     signals.static_generator_init.connect(statics.append, weak=False)
+    reading = time.time_ns()
     try:
-        settings = fast_settings()
-        Pelican(settings).run()
+        pelican = Pelican(fast_settings())
+        reading = time.time_ns() - CLOCK_TICK
+        pelican.run()
         built = True
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is wrong, the next save may put it right
         mistakes.add(described(error))
     if built:
-        output = Path(settings["OUTPUT_PATH"])
+        output = Path(pelican.output_path)
         pictures = {output / file.save_as for generator in statics for file in generator.staticfiles}
         tidy(output, OnlyIfChanged.opened | pictures, keep=bool(mistakes.lines))
-    if mistakes.in_reader:  # a page that comes from the cache would not say it again
+    saved_meanwhile = any(saved > reading for saved in stamps("content/**/*.md").values())
+    if mistakes.in_reader or saved_meanwhile:  # a page that comes from the cache would not say it again
         shutil.rmtree(CACHE)
     answer(mistakes.lines, built=built)
 
@@ -153,14 +155,12 @@ def stamps(*patterns: str) -> dict[Path, int]:
 
 
 def build_in_fork() -> None:
-    """Build, and forget the cache if a page may have been saved while it was read."""
-    started = time.time_ns() - CLOCK_TICK
+    """Build in a process of its own, and forget the cache if that breaks off."""
     process = multiprocessing.get_context("fork").Process(target=build)
     process.start()
     process.join()
     if process.exitcode:
         answer([f"The build ended unexpectedly (exit code {process.exitcode})."], built=False)
-    if process.exitcode or any(saved > started for saved in stamps("content/**/*.md").values()):
         shutil.rmtree(CACHE, ignore_errors=True)
 
 
@@ -169,8 +169,12 @@ def warm_up() -> None:
     console.quiet = True
     console.print("the library that prints, and its patterns")
     import_module("pelican.plugins.precompress")  # which Pelican loads wherever it is installed
+    logging.disable()
     with suppress(Exception, SystemExit):
-        Markdown(**import_module("pelicanconf").MARKDOWN).convert("")
+        settings = fast_settings()
+        Pelican(settings)
+        Readers(settings).read_file(settings["PATH"], max(Path(settings["PATH"], "privacy").glob("*.md")))
+    logging.disable(logging.NOTSET)
 
 
 def main() -> None:
