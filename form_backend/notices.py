@@ -20,12 +20,12 @@ from email_validator import EmailNotValidError, validate_email
 from flask import render_template
 from flask.cli import with_appcontext
 
-from form_backend import notice_file
 from form_backend.connection import Connection
 from form_backend.messages import begin
 from form_backend.relay import Outcome, outcome_of
 from form_backend.settings import Settings
 from form_backend.views import Desk
+from plugins import notice_file
 
 BREAKING = {"Cc", "Zl", "Zp"}  # the kinds of characters that break a line or cannot be seen on it
 

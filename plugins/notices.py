@@ -11,8 +11,7 @@ from pelican.generators import PagesGenerator
 from pelican.utils import SafeDatetime
 from pelican.writers import Writer
 
-from form_backend import notice_file
-from plugins import feeds
+from plugins import feeds, notice_file
 from plugins.mistakes import report, shown
 
 FEED = "notices/atom.xml"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from form_backend.notice_file import HEADINGS
+from plugins.notice_file import HEADINGS
 from tests.stack import ROOT
 
 SITE_DATE = "2026-12-01"

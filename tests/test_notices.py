@@ -23,7 +23,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from devtools.loopback import HOST
-from form_backend import notice_file
+from plugins import notice_file
 from tests.stack import ROOT, Mailbox, build, environment, free_port, gunicorn, smtp_server
 
 SITE_DATE = "2027-02-10"

@@ -26,7 +26,7 @@ EXAMPLES = {
     "url": "404.html",
 }
 EVERYWHERE = {"title", "description", "lead", "modified", "status", "template", "drawing"}
-ALLOWED = {  # by the folder in content/; form_backend/notice_file.py knows the labels of notices
+ALLOWED = {  # by the folder in content/; plugins/notice_file.py knows the labels of notices
     "news": EVERYWHERE | {"date", "summary"},
     "pages": EVERYWHERE | {"summary", "topic", "order", "save_as", "url"},
     "privacy": {"title", "description", "lead", "modified", "status", "decisions"},

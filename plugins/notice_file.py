@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from email_validator import EmailNotValidError, validate_email
-
 PROMPT = "section 22 of POPIA wants people told as soon as reasonably possible, and the dates show it"
 ASKED = "section 22 of POPIA asks for it"
 NEEDED = "people cannot judge what the breach means for them without it"
@@ -165,6 +163,8 @@ def _days(labelled: dict[str, tuple[int, str]], problems: list[Problem]) -> dict
 
 def _email(number: int, contact: str, problems: list[Problem]) -> str:
     """Return the first e-mail address in the contact."""
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - slow, and notices are rare
+
     for word in re.split(r"[\s,;:()<>]+", contact):
         with suppress(EmailNotValidError):
             address = validate_email(word.rstrip("."), check_deliverability=False, allow_smtputf8=False)
