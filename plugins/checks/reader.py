@@ -3,11 +3,14 @@
 So every mistake is told, and the page shows in preview: a label that is wrong counts as left out.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from markdown import Markdown
+from markdown.extensions.meta import MetaPreprocessor
 from pelican.readers import MarkdownReader
-from pelican.utils import SafeDatetime
+from pelican.utils import SafeDatetime, pelican_open
 
 from plugins import mistakes
 from plugins.checks import metadata as labels
@@ -22,7 +25,7 @@ class Reader(MarkdownReader):
         file = Path(source_path)
         path = mistakes.shown(file, self.settings)
         try:
-            html, metadata = super().read(source_path)
+            html, metadata = self.convert(source_path)
         except UnicodeDecodeError:
             mistakes.report(path, 1, mistakes.NOT_UTF8)
             return None, {"status": "skip"}
@@ -37,6 +40,19 @@ class Reader(MarkdownReader):
         if read.folder in self.settings["ARTICLE_PATHS"]:
             fallbacks["date"] = SafeDatetime(*self.settings["SITE_DATE"].timetuple()[:3])
         return html, fallbacks | metadata | {"source": read}
+
+    def convert(self, source_path: str) -> tuple[str, dict[str, Any]]:
+        """Do what Pelican's reader does, with one converter for all files."""
+        self._source_path, self._md = source_path, self.converter.reset()
+        self._md.preprocessors.register(MetaPreprocessor(self._md), "meta", 27)  # which the labels end
+        with pelican_open(source_path) as text:
+            html = self._md.convert(text)
+        return html, self._parse_metadata(self._md.Meta)  # type: ignore[attr-defined]  # set by the former
+
+    @cached_property
+    def converter(self) -> Markdown:
+        """Return the converter; to make it takes as long as to convert a page."""
+        return Markdown(**self.settings["MARKDOWN"])
 
     def process_metadata(self, name: str, value: Any) -> Any:
         """Return what a label says, or nothing where Pelican does not understand it."""
