@@ -1,4 +1,6 @@
-"""What Pelican works out again and again, worked out once a build: templates, and addresses."""
+"""What Pelican and Python do again and again, done once a build: templates, addresses, a look for garbage."""
+
+import gc
 
 from pelican import signals
 from pelican.generators import Generator
@@ -19,5 +21,6 @@ def keep_addresses(generators: list[Generator]) -> None:
 
 def register() -> None:
     """Connect to Pelican; addresses are known when every plugin has made its pages."""
+    gc.freeze()  # all that is loaded by now stays to the end
     signals.generator_init.connect(share_templates)
     signals.all_generators_finalized.connect(keep_addresses)
