@@ -100,8 +100,7 @@ def fast_settings() -> Settings:
     CACHE.mkdir(exist_ok=True)
     cache = {"CACHE_CONTENT": True, "LOAD_CONTENT_CACHE": True, "GZIP_CACHE": False, "CACHE_PATH": str(CACHE)}
     settings = read_settings("pelicanconf.py", override=cache | {"STATIC_CREATE_LINKS": True})
-    compiled = {"bytecode_cache": FileSystemBytecodeCache(str(CACHE)), "auto_reload": False}
-    settings["JINJA_ENVIRONMENT"] |= compiled
+    settings["JINJA_ENVIRONMENT"]["bytecode_cache"] = FileSystemBytecodeCache(str(CACHE))
     return settings
 
 

@@ -34,14 +34,13 @@ def picture(page: Content) -> Picture:
     name = page.slug.rpartition("/")[2]
     if not drawing or f"share/{name}.png" not in files:
         name = drawing = "network"
-    svg = Path(page.settings["THEME"], f"templates/illustrations/{drawing}.svg")
-    return Picture(files[f"share/{name}.png"], words_of(svg))
+    return Picture(files[f"share/{name}.png"], words_of(drawing, page.settings["THEME"]))
 
 
 @cache
-def words_of(drawing: Path) -> str:
+def words_of(drawing: str, theme: str) -> str:
     """Return what a drawing says of itself."""
-    return str(parse(drawing).findtext("{*}title", ""))
+    return str(parse(Path(theme, f"templates/illustrations/{drawing}.svg")).findtext("{*}title", ""))
 
 
 @pass_context
