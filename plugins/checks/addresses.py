@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from glob import glob
 
 from plugins.checks.site import Site
 from plugins.mistakes import Mistake
@@ -13,9 +14,9 @@ NAME = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*/)*[a-z0-9]+(?:-[a-z0-9]+)*\.md")
 def check(site: Site) -> Iterator[Mistake]:
     """Find files whose name makes no good address, or the address of another."""
     for folder in FOLDERS:
-        for file in sorted(site.folder.glob(f"{folder}/**/[!.]*[!~]")):
-            name = str(file.relative_to(site.folder / folder))
-            if file.is_file() and not NAME.fullmatch(name):
+        names = glob("**/[!.]*[!~]", root_dir=site.folder / folder, recursive=True)  # noqa: PTH207 - far faster
+        for name in sorted(names):
+            if not NAME.fullmatch(name) and (site.folder / folder / name).is_file():
                 cure = "Name the file in small letters, digits and hyphens, ending in .md."
                 yield f"content/{folder}/{name}", 1, f"This name makes no address. {cure}"
     yield from claimed_twice(site)

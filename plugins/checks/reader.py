@@ -29,7 +29,7 @@ class Reader(MarkdownReader):
         except UnicodeDecodeError:
             mistakes.report(path, 1, mistakes.NOT_UTF8)
             return None, {"status": "skip"}
-        formatted = [metadata.get(name, "") for name in self.settings["FORMATTED_FIELDS"]]
+        formatted = [metadata[name] for name in self.settings["FORMATTED_FIELDS"] if metadata.get(name)]
         read = source.read(file, path, html, *formatted)
         for label in read.labels:
             if metadata.get(label.name) is None or labels.wrong(label, read.folder, self.settings):
