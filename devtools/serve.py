@@ -143,7 +143,7 @@ def saves() -> Iterator[set[Path]]:
     """Yield what was saved, and five times a second an empty set."""
     while True:
         # A step is how long nothing more must have been saved before a set is complete.
-        for changes in watch(*SITE_SOURCES, *FORM_SOURCES, step=10, rust_timeout=200, yield_on_timeout=True):
+        for changes in watch(*SITE_SOURCES, *FORM_SOURCES, step=5, rust_timeout=200, yield_on_timeout=True):
             saved = {Path(path) for _, path in changes}
             yield saved
             if SETTINGS in saved:  # an editor that replaces a file ends the kernel's watch on it: watch anew
