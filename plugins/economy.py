@@ -9,7 +9,7 @@ from pelican.generators import Generator, StaticGenerator
 def share_templates(generator: Generator) -> None:
     """Give every generator the first one's templates, so that each is read and compiled once."""
     generator.env = generator.context.setdefault("JINJA", generator.env)
-    generator.env.auto_reload = False
+    generator.env.auto_reload = generator.env.optimized = False  # for one build it does not pay
 
 
 def keep_addresses(generator: StaticGenerator) -> None:
