@@ -43,7 +43,7 @@ class Reader(MarkdownReader):
 
     def convert(self, source_path: str) -> tuple[str, dict[str, Any]]:
         """Do what Pelican's reader does, with one converter for all files."""
-        self._source_path, self._md = source_path, self.converter.reset()
+        self._md = self.converter.reset()
         self._md.preprocessors.register(MetaPreprocessor(self._md), "meta", 27)  # which the labels end
         with pelican_open(source_path) as text:
             html = self._md.convert(text)
