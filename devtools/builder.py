@@ -125,7 +125,7 @@ def build() -> None:
         pictures = {output / file.save_as for generator in statics for file in generator.staticfiles}
         tidy(output, OnlyIfChanged.opened | pictures, keep=bool(mistakes.lines))
     saved_meanwhile = any(saved > reading for saved in stamps("content/**/*.md").values())
-    if mistakes.in_reader or saved_meanwhile:  # a page that comes from the cache would not say it again
+    if mistakes.in_reader or saved_meanwhile:  # the cache would keep a mistake to itself, or an older text
         shutil.rmtree(CACHE)
     answer(mistakes.lines, built=built)
 
