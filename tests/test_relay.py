@@ -3,11 +3,12 @@
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import lxml.html
@@ -17,6 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from devtools.loopback import HOST
 from form_backend.relay import MOST_IN_FLIGHT
+from form_backend.views import URLENCODED
 from tests.stack import (
     ENQUIRY,
     Backend,
@@ -29,6 +31,7 @@ from tests.stack import (
     reference_in,
     scripted_relay,
     smtp_server,
+    token,
 )
 
 HANG: Step = (3600.0,)
@@ -279,14 +282,16 @@ def test_shown_form_opens_one_connection(serve: Serve, relay: ScriptedRelay) -> 
 
 def test_more_than_can_wait_hear_so_at_once(serve: Serve) -> None:
     """Beyond the bound on submissions in flight: 503 without waiting, and every word is kept."""
-    with scripted_relay() as relay, ThreadPoolExecutor(MOST_IN_FLIGHT) as people:
+    with scripted_relay() as relay, ExitStack() as people:
         relay.follow(taken=(3600.0, b"250 fine\r\n"))
         backend = serve(relay.relay, FLASK_MAIL_DEADLINE="25")
         shown = backend.form()
-        waiting = [
-            people.submit(backend.post, ENQUIRY | {"message": f"in flight {number}"}, shown=shown)
-            for number in range(MOST_IN_FLIGHT)
-        ]
+        words = ENQUIRY | {"token": token(shown)}
+        host = urlsplit(backend.url).netloc
+        waiting = [people.enter_context(closing(HTTPConnection(host))) for _ in range(MOST_IN_FLIGHT)]
+        for number, connection in enumerate(waiting):
+            typed = urlencode(words | {"message": f"in flight {number}"})
+            connection.request("POST", "/enquiry/", typed, {"Content-Type": URLENCODED})
         while relay.taken < MOST_IN_FLIGHT:
             relay.over.wait(0.05)
 
@@ -295,7 +300,7 @@ def test_more_than_can_wait_hear_so_at_once(serve: Serve) -> None:
         relay.over.set()  # wait no more
         assert_all_kept(page, ENQUIRY | {"message": "one too many"})
         assert "Very many people" in page.text
-        assert {answer.result().status_code for answer in waiting} == {303}
+        assert {connection.getresponse().status for connection in waiting} == {303}
 
 
 def test_relay_that_knows_no_ehlo(scripted: Backend, relay: ScriptedRelay) -> None:
