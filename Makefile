@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help serve new-article new-notice new-statement build test check bench soak lock
 
+# Compiled modules are kept even where the environment says not to: the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 PORT ?= 8000
 PYTEST_ARGS ?=
 RUN := .venv/bin/python -m
