@@ -43,7 +43,7 @@ from tests.stack import ENQUIRY, build
 SCRATCH = "/dev/shm"  # noqa: S108 - no disk slows the measurements
 RUNS, SECONDS = 3, 1.5
 TYPING = 0.3  # seconds between the form and its submission
-SUBMISSIONS = 20  # of one person
+SUBMISSIONS = 15  # of one person
 PAUSE = 32  # seconds; by then the relay has hung up
 SOAK, SOAKED = 60, 100_000  # seconds, submissions: whichever comes first
 GET = f"GET /enquiry/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()

@@ -11,7 +11,12 @@ from tests.stack import ROOT
 
 DOCS = ROOT / "docs"
 PICTURE = "![Rates, waits and costs: this project, others, the limit and the target](benchmarks.svg)"
-START, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
+
+
+def here(load: float) -> str:
+    """Return when and on what figures were measured, and how busy it was before."""
+    when = f"{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return f"{when}; load before the start: {load:.2f}."
 
 
 def table(headings: list[str], rows: list[list[str]]) -> str:
@@ -56,16 +61,18 @@ def figures(results: Results) -> str:
         for question in [*target, *(question for question in results.ours if question not in target)]
     ]
     headings = ["", "this project", *results.others, "limit", "needed", ""]
-    when = f"{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    busy = f"load before the start: {results.load:.2f}."
-    return "\n".join([f"{when}; {busy}", "", PICTURE, "", table(headings, rows), *sentences(results)])
+    return "\n".join([here(results.load), "", PICTURE, "", table(headings, rows), *sentences(results)])
+
+
+def record(part: str, text: str) -> None:
+    """Print figures, and write them into their part of the documentation."""
+    print(text)
+    page, start, end = DOCS / "benchmarks.md", f"<!-- {part} -->\n", f"<!-- end of {part} -->\n"
+    before, rest = page.read_text("utf-8").split(start)
+    page.write_text(f"{before}{start}\n{text}\n\n{end}{rest.split(end)[1]}", "utf-8")
 
 
 def publish(results: Results) -> None:
     """Print the figures, and write them and the chart into the documentation."""
-    text = figures(results)
-    print(text)
-    page = DOCS / "benchmarks.md"
-    before, rest = page.read_text("utf-8").split(START)
-    page.write_text(f"{before}{START}\n{text}\n\n{END}{rest.split(END)[1]}", "utf-8")
+    record("forms", figures(results))
     (DOCS / "benchmarks.svg").write_text(chart(results), "utf-8")

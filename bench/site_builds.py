@@ -1,13 +1,7 @@
 """Time the building of the site beside stock Pelican and Hugo, at 12, 100 and 1,000 pages.
 
-`python -m bench.site_builds` prints a table. Each figure is the median of several runs; in brackets, how many
-times stock Pelican's it is. The pages are the site's forms, errors and statement, and articles of 600 words.
-Stock Pelican builds the same Markdown with its theme "simple" and no plugins, once as it comes and once with
-its cache switched on; Hugo, where it is installed, with two templates of a line.
-
-- cold build: the whole site by a new process into an empty folder, ours with all checks;
-- rebuild: after one page was saved, by the process that waits for that, as long as it says itself;
-- save to HTML: from the save until the new page is there, for us in the browser's hands.
+`python -m bench.site_builds`, a part of `make bench`, prints the figures, each the median of several runs,
+and writes them into docs/benchmarks.md, which says how to read them.
 """
 
 import json
@@ -26,6 +20,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import IO, cast
 
+from bench.report import here, record, table
 from devtools.loopback import HOST
 
 SIZES = (12, 100, 1000)
@@ -217,15 +212,16 @@ def cell(figure: float | None, stock: float | None) -> str:
 
 
 def main() -> None:
-    """Print the table."""
-    print("| pages | | cold build | rebuild | save to HTML |\n|---:|---|---:|---:|---:|")
+    """Measure, and report."""
+    when, rows = here(os.getloadavg()[0]), []
     for size in SIZES:
         with TemporaryDirectory() as scratch:
             stock: tuple[float | None, ...] = ()
             for name, figures in measure(size, Path(scratch)):
+                print(f"{size:,} pages, {name} ...", flush=True)
                 stock = stock or figures
-                cells = " | ".join(map(cell, figures, stock))
-                print(f"| {size:,} | {name} | {cells} |", flush=True)
+                rows.append([f"{size:,} pages, {name}", *map(cell, figures, stock)])
+    record("builds", f"{when}\n\n{table(['', 'cold build', 'rebuild', 'save to HTML'], rows)}".rstrip())
 
 
 if __name__ == "__main__":
