@@ -5,8 +5,8 @@ is its folder's index.html, an old address leads to its new one, the headers of 
 a page that is missing is 404.html, and while the form backend is down the static frame with its fallback is
 handed out with status 503.
 
-Only in development it also tells open pages to reload and what is wrong: they include /live-reload.js, which
-listens to /live-reload, a stream of server-sent events that name the last good build and the mistakes.
+Only in development it also tells open pages of new builds and of mistakes: they include /live-reload.js,
+which listens to /live-reload, a stream of server-sent events that name the last good build and the mistakes.
 """
 
 from __future__ import annotations

@@ -262,6 +262,26 @@ def test_saving_reloads(development: Development) -> None:
     assert '<script src="/live-reload.js" defer></script>' in development.get("/").text
 
 
+def test_open_pages_are_renewed(development: Development, browser: Browser) -> None:
+    """New words come into an open page without loading it anew; an open form keeps what was typed."""
+    page, form = (browser.new_page(base_url=development.address("")) for _ in range(2))
+    page.goto("/about-us/")
+    form.goto("/enquiry/")
+    form.get_by_label("Name and surname").fill("Nomvula Dlamini")
+    for opened in (page, form):
+        opened.evaluate("window.here = true")
+
+    for opened, source in ((page, "about-us.md"), (form, "enquiry/index.md")):
+        append(development.root / "content/pages" / source, "\n\nJust written.\n")
+        expect(opened.get_by_text("Just written.")).to_be_visible()
+
+    expect(form.get_by_label("Name and surname")).to_have_value("Nomvula Dlamini")
+    assert page.evaluate("window.here")
+    assert form.evaluate("window.here")
+    page.close()
+    form.close()
+
+
 def test_mistakes_in_the_browser(development: Development, browser: Browser) -> None:
     """Mistakes show as text over the last good page, for everybody; they can be hidden, and go if mended."""
     news, template = development.root / "content/news/new.md", development.root / "theme/templates/page.html"

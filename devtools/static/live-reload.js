@@ -1,4 +1,4 @@
-// Reloads an open page when there is a new build, and shows what is wrong over the last good one.
+// Renews an open page when there is a new build, and shows what is wrong over the last good one.
 "use strict";
 
 const STYLE = `
@@ -57,13 +57,28 @@ function show({ built, mistakes }) {
   document.body.append(panel);
 }
 
+// To put a new page's words into the open one takes half as long as to load it, and keeps what was typed.
+async function renew(build) {
+  const answer = await fetch(location);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // Other styles would be refused: the policy that the open page came with names its own by their hash.
+  if (page.head.innerHTML !== document.head.innerHTML) return location.reload();
+  for (const field of document.querySelectorAll("input:not([type=hidden]), select, textarea")) {
+    const same = page.getElementById(field.id);
+    if (same) [same.value, same.checked] = [field.value, field.checked];
+  }
+  shown = build.shown;
+  document.body.replaceWith(page.body);
+  show(build);
+}
+
 function listen() {
   source = new EventSource("/live-reload");
   source.onmessage = ({ data }) => {
     const build = JSON.parse(data);
     shown ??= build.shown;
     if (build.shown === shown) show(build);
-    else location.reload();
+    else renew(build).catch(() => location.reload());
   };
 }
 
