@@ -43,8 +43,9 @@ class Reader(MarkdownReader):
 
     def convert(self, source_path: str) -> tuple[str, dict[str, Any]]:
         """Do what Pelican's reader does, with one converter for all files."""
-        self._md = self.converter.reset()
-        self._md.preprocessors.register(MetaPreprocessor(self._md), "meta", 27)  # which the labels end
+        self._source_path, self._md = source_path, self.converter.reset()
+        # Pelican takes this out before it converts the labels' own texts.
+        self._md.preprocessors.register(MetaPreprocessor(self._md), "meta", 27)
         with pelican_open(source_path) as text:
             html = self._md.convert(text)
         return html, self._parse_metadata(self._md.Meta)  # type: ignore[attr-defined]  # set by the former
