@@ -31,17 +31,18 @@ build: .venv/serve.installed ## build the production site into output/ (SITE_DAT
 	@$(RUN) pelican -s publishconf.py --fatal warnings --log-handler plain
 
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options on)
-	@devtools/debian-packages.sh chromium fonts-liberation libnginx-mod-http-brotli-static libsasl2-modules \
+	@devtools/debian-packages.sh chromium fonts-liberation git libnginx-mod-http-brotli-static libsasl2-modules \
 		nginx postfix redis-server sasl2-bin slowhttptest strace systemd || \
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
 
-check: .venv/dev.installed ## check style, types, templates and dead code
+check: .venv/dev.installed ## check style, types, templates, dead code and the CI workflow
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(RUN) djlint --quiet --lint --profile jinja $(TEMPLATES)
 	$(RUN) vulture
+	.venv/bin/zizmor --quiet --offline --persona pedantic .github
 	$(RUN) pip check
 
 soak: .venv/dev.installed ## send 10,000 enquiries while everything fails (SEED=4711 draws the same faults)
