@@ -1,4 +1,4 @@
-"""The least that a WSGI app can do with the form's two requests: what gunicorn alone costs."""
+"""The smallest WSGI app that answers the form's two requests: it shows what gunicorn alone can do."""
 
 import os
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ PAGE = Path(os.environ["PAGE"]).read_bytes()
 
 
 def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """Hand out a page of the same size, or take what was posted and redirect."""
+    """Return a page of the form's size, or read the posted body and redirect."""
     if environ["REQUEST_METHOD"] == "GET":
         start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))])
         return [PAGE]

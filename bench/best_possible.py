@@ -1,4 +1,4 @@
-"""How much mail can be handed over here at all: by the standard library's client, and by the leanest one."""
+"""The best possible values on this machine: the round trip, and how fast a client can send mail."""
 
 import asyncio
 import os
@@ -9,30 +9,30 @@ from statistics import median
 
 import uvloop
 
+from bench.harness import Relay
 from bench.relay import PASSWORD, USER
-from bench.stage import Relay
 from devtools.loopback import HOST
 
 SENDER, RECIPIENT = "bounces@example.org", "sales@example.org"
 MESSAGE = f"From: <website@example.org>\r\nTo: <{RECIPIENT}>\r\nSubject: Enquiry\r\n\r\n" + "words\r\n" * 150
-START = 2.0  # seconds for all to connect
-PAUSE, QUESTIONS = 0.1, 20  # seconds between two questions to the relay, and how many
+START = 2.0  # seconds until all have connected
+PAUSE, SAMPLES = 0.1, 20  # seconds between two samples of the round trip, and their number
 
 
 def round_trip(relay: Relay) -> float:
-    """Return the seconds from a question to the relay's answer, for one who asks now and then."""
+    """Return the median time from a NOOP to the relay's reply, in seconds."""
     trips = []
-    with relay.connect(from_far=True) as connection:
-        for _ in range(QUESTIONS):
+    with relay.connect(delayed=True) as connection:
+        for _ in range(SAMPLES):
             time.sleep(PAUSE)
-            asked = time.perf_counter()
+            start = time.perf_counter()
             connection.noop()
-            trips.append(time.perf_counter() - asked)
+            trips.append(time.perf_counter() - start)
     return median(trips)
 
 
-def with_smtplib(relay: Relay, at_once: int, seconds: float) -> float:
-    """Return the messages per second of smtplib on connections kept open, in two processes with threads."""
+def with_smtplib(relay: Relay, people: int, seconds: float) -> float:
+    """Return the messages per second that smtplib sends on open connections, in two processes."""
     fork = get_context("fork")
     sent = fork.Value("q", 0)
     began = time.monotonic() + START
@@ -45,13 +45,13 @@ def with_smtplib(relay: Relay, at_once: int, seconds: float) -> float:
             messages = 0
             while time.monotonic() < began + seconds:
                 messages += 1
-                words = f"{os.getpid()} {number} {messages}\r\n"
-                connection.sendmail(SENDER, [RECIPIENT], MESSAGE + words)
+                unique = f"{os.getpid()} {number} {messages}\r\n"
+                connection.sendmail(SENDER, [RECIPIENT], MESSAGE + unique)
             return messages
 
     def one_process() -> None:
-        with ThreadPoolExecutor(at_once // 2) as threads:
-            messages = sum(threads.map(one_connection, range(at_once // 2)))
+        with ThreadPoolExecutor(people // 2) as threads:
+            messages = sum(threads.map(one_connection, range(people // 2)))
         with sent.get_lock():
             sent.value += messages
 
@@ -63,12 +63,12 @@ def with_smtplib(relay: Relay, at_once: int, seconds: float) -> float:
     return float(sent.value / seconds)
 
 
-def with_one_flight(relay: Relay, at_once: int, seconds: float) -> float:
-    """Return the messages per second that the relay takes at most: envelope and message in one flight."""
-    return uvloop.run(_flights(relay, at_once, seconds))
+def with_one_flight(relay: Relay, people: int, seconds: float) -> float:
+    """Return the messages per second that the relay accepts at most, with one flight for each message."""
+    return uvloop.run(_send_flights(relay, people, seconds))
 
 
-async def _flights(relay: Relay, at_once: int, seconds: float) -> float:
+async def _send_flights(relay: Relay, people: int, seconds: float) -> float:
     loop = asyncio.get_running_loop()
     envelope = f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{RECIPIENT}>\r\nBDAT {len(MESSAGE)} LAST\r\n"
     flight = (envelope + MESSAGE).encode()
@@ -77,7 +77,7 @@ async def _flights(relay: Relay, at_once: int, seconds: float) -> float:
     async def one_connection() -> int:
         name = "localhost" if relay.tls else None
         reader, writer = await asyncio.open_connection(
-            HOST, relay.own_port, ssl=relay.tls, server_hostname=name
+            HOST, relay.direct_port, ssl=relay.tls, server_hostname=name
         )
         writer.write(b"EHLO bench.example.org\r\n")
         while not (await reader.readline()).startswith(b"250 "):
@@ -92,4 +92,4 @@ async def _flights(relay: Relay, at_once: int, seconds: float) -> float:
         writer.close()
         return messages
 
-    return sum(await asyncio.gather(*(one_connection() for _ in range(at_once)))) / seconds
+    return sum(await asyncio.gather(*(one_connection() for _ in range(people)))) / seconds

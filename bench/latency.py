@@ -1,7 +1,7 @@
-"""Distance between a mail relay and those who connect to it: a proxy that holds every byte back for a while.
+"""A TCP proxy that adds network latency in front of a mail relay.
 
-What is sent arrives half a round trip later, in order. A connection is up at once on loopback, where over the
-distance it takes one round trip, so the first bytes of either side are held back for as long as that.
+Each side receives what the other sends half a round trip later, in order. On loopback a connection opens at
+once. Over a network that takes a round trip, so the proxy delays the first bytes by one more round trip.
 """
 
 import argparse
@@ -14,20 +14,20 @@ from typing import cast
 from devtools.loopback import HOST
 
 
-class End(asyncio.Protocol):
-    """One end of a connection; what it hears leaves at the other end."""
+class Endpoint(asyncio.Protocol):
+    """One of the two connections of the proxy; what it receives is sent on by the other."""
 
-    other: "End"
+    other: "Endpoint"
 
     def __init__(self, opened: float, half: float) -> None:
-        """Let nothing leave this end before the connection would be open."""
+        """Forward nothing before the time at which the connection would be open."""
         self.loop = asyncio.get_running_loop()
         self.opened, self.half = opened, half
         self.transport: asyncio.Transport | None = None
-        self.on_the_way: deque[bytes] = deque()  # to this end; empty bytes close it
+        self.in_transit: deque[bytes] = deque()  # to be sent here; empty bytes close the connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hear nothing until the other end is there."""
+        """Read nothing until the other connection is open too."""
         self.transport = cast(asyncio.Transport, transport)
         if self.other.transport:
             self.other.transport.resume_reading()
@@ -35,17 +35,17 @@ class End(asyncio.Protocol):
             self.transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
-        """Send it on its way."""
-        self.other.on_the_way.append(data)
+        """Schedule the bytes for the other connection."""
+        self.other.in_transit.append(data)
         self.loop.call_at(max(self.loop.time(), self.opened) + self.half, self.other.arrive)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Tell the other end, as late as it would hear of it."""
+        """Close the other connection, with the same delay."""
         self.data_received(b"")
 
     def arrive(self) -> None:
-        """Let out what has been on its way the longest."""
-        data = self.on_the_way.popleft()
+        """Send the oldest bytes in transit."""
+        data = self.in_transit.popleft()
         if self.transport and data:
             self.transport.write(data)
         elif self.transport:
@@ -53,13 +53,16 @@ class End(asyncio.Protocol):
 
 
 async def serve(listener: socket.socket, port: int, round_trip: float) -> None:
-    """Pass on until ended."""
+    """Forward connections until the process is stopped."""
     loop = asyncio.get_running_loop()
     opening: set[asyncio.Task[object]] = set()
 
-    def connected() -> End:
+    def connected() -> Endpoint:
         now = loop.time()
-        near, far = End(now + round_trip, round_trip / 2), End(now + 1.5 * round_trip, round_trip / 2)
+        near, far = (
+            Endpoint(now + round_trip, round_trip / 2),
+            Endpoint(now + 1.5 * round_trip, round_trip / 2),
+        )
         near.other, far.other = far, near
         task = loop.create_task(loop.create_connection(lambda: far, HOST, port))
         opening.add(task)
@@ -71,13 +74,15 @@ async def serve(listener: socket.socket, port: int, round_trip: float) -> None:
 
 
 def main() -> None:
-    """Stand between a listening socket that was handed over and the relay."""
-    parser = argparse.ArgumentParser(prog="python -m bench.distance", description="Hold every byte back.")
+    """Forward from an inherited listening socket to the relay."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.latency", description="Add latency in front of a relay."
+    )
     parser.add_argument("--listener", type=int, required=True, help="the socket's file descriptor")
-    parser.add_argument("--port", type=int, required=True, help="of the relay")
+    parser.add_argument("--port", type=int, required=True, help="the relay's port")
     parser.add_argument("--round-trip", type=float, required=True, help="in seconds")
     options = parser.parse_args()
-    # select() waits for microseconds; epoll would round every half of a round trip up to a millisecond.
+    # select() has a resolution of a microsecond; epoll would round each delay up to a whole millisecond.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
         runner.run(serve(socket.socket(fileno=options.listener), options.port, options.round_trip))
 

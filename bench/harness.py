@@ -1,4 +1,4 @@
-"""What stands around a measurement: a relay, the distance to it, and a server with the form."""
+"""The parts that a measurement needs: a mail relay, a delay in front of it, and a server with the form."""
 
 import os
 import smtplib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import trustme
 
-from bench.figures import Crowd
+from bench.metrics import Scenario
 from bench.relay import PASSWORD, USER
 from devtools.loopback import HOST
 from devtools.serve import answers
@@ -27,26 +27,26 @@ NO_LIMIT = "100000000 per hour"
 class Relay:
     """A running mail relay."""
 
-    port: int  # where those who are measured connect, perhaps from far away
-    own_port: int
-    tls: ssl.SSLContext | None  # that trusts it
+    port: int  # the measured servers connect here; behind it may be a delay
+    direct_port: int  # without the delay
+    tls: ssl.SSLContext | None  # trusts the relay's certificate
 
-    def connect(self, *, from_far: bool = False) -> smtplib.SMTP:
-        """Return a connection, from near by or from where those are who are measured."""
-        port = self.port if from_far else self.own_port
+    def connect(self, *, delayed: bool = False) -> smtplib.SMTP:
+        """Return a connection to the relay, directly or through the delay."""
+        port = self.port if delayed else self.direct_port
         if self.tls:
             return smtplib.SMTP_SSL(HOST, port, context=self.tls)
         return smtplib.SMTP(HOST, port)
 
-    def taken(self) -> int:
-        """Return how many different messages it has taken."""
+    def accepted(self) -> int:
+        """Return how many different messages the relay has accepted."""
         with self.connect() as connection:
             return int(connection.docmd("HELP")[1].split()[-1])
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server with the form: its first process and that one's children."""
+    """A running server with the form: its main process and that process's children."""
 
     port: int
     process: subprocess.Popen[str]
@@ -56,7 +56,7 @@ class Server:
         return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
     def cpu(self) -> float:
-        """Return the seconds of CPU that all processes have used."""
+        """Return the CPU time that all processes have used, in seconds."""
         stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._pids()]
         return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICKS
 
@@ -67,29 +67,29 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A server with the form, ours or another's."""
+class Implementation:
+    """A way to run a server with the form, ours or another's."""
 
     name: str
-    command: tuple[str, ...]  # {port} stands for where it is to listen
+    command: tuple[str, ...]  # {port} stands for the port to listen on
     variables: dict[str, str] = field(default_factory=dict)
-    missing: str = ""  # the command that installs it, where it is not there
+    install: str = ""  # the command that installs it, where it is not installed
 
 
 @dataclass(frozen=True)
-class Stage:
-    """The built site, certificates and passwords, for all measurements."""
+class Harness:
+    """The built site, the certificates and the password that all measurements use."""
 
     folder: Path
 
     @property
     def site(self) -> Path:
-        """Where the built site is."""
+        """Return the folder of the built site."""
         return self.folder / "site"
 
     @classmethod
-    def prepare(cls, folder: Path) -> "Stage":
-        """Make what the relay and those who connect to it need, beside the built site."""
+    def prepare(cls, folder: Path) -> "Harness":
+        """Write the relay's certificate, its certificate authority and its password into a folder."""
         authority = trustme.CA()
         certificate = authority.issue_cert("localhost", HOST)
         certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / "relay.pem"))
@@ -98,37 +98,37 @@ class Stage:
         return cls(folder)
 
     @contextmanager
-    def relay(self, crowd: Crowd) -> Iterator[Relay]:
-        """Run the relay that a crowd's messages go to."""
+    def relay(self, scenario: Scenario) -> Iterator[Relay]:
+        """Run the mail relay of a scenario."""
         certificate, tls = [], None
-        if crowd.tls:
+        if scenario.tls:
             certificate = ["--certificate", str(self.folder / "relay.pem")]
             tls = ssl.create_default_context(cafile=self.folder / "authority.pem")
         with ExitStack() as running:
-            own_port = port = running.enter_context(
-                _module("bench.relay", "--seconds", str(crowd.seconds), *certificate)
+            direct_port = port = running.enter_context(
+                _module("bench.relay", "--seconds", str(scenario.seconds), *certificate)
             )
-            if crowd.round_trip:
-                arguments = ["--port", str(own_port), "--round-trip", str(crowd.round_trip)]
-                port = running.enter_context(_module("bench.distance", *arguments))
-            yield Relay(port, own_port, tls)
+            if scenario.round_trip:
+                arguments = ["--port", str(direct_port), "--round-trip", str(scenario.round_trip)]
+                port = running.enter_context(_module("bench.latency", *arguments))
+            yield Relay(port, direct_port, tls)
 
     @contextmanager
-    def server(self, contender: Contender, crowd: Crowd, relay: Relay) -> Iterator[Server]:
-        """Run a contender for a crowd, in front of a relay."""
+    def server(self, implementation: Implementation, scenario: Scenario, relay: Relay) -> Iterator[Server]:
+        """Run an implementation with the settings of a scenario, and a relay to deliver to."""
         port = free_port()
         with (self.folder / "log").open("wb") as log:
             process = subprocess.Popen(
-                [part.format(port=port) for part in contender.command],
+                [part.format(port=port) for part in implementation.command],
                 cwd=ROOT,
-                env=self._environment(relay, port, crowd.processes) | contender.variables,
+                env=self._environment(relay, port, scenario.processes) | implementation.variables,
                 stdout=log,
                 stderr=log,
                 text=True,
             )
         try:
             if not answers(process, port, "/enquiry/"):
-                raise RuntimeError("it does not serve")
+                raise RuntimeError("it did not start")
             yield Server(port, process)
         finally:
             process.terminate()
@@ -164,7 +164,7 @@ class Stage:
 
 @contextmanager
 def _module(name: str, *arguments: str) -> Iterator[int]:
-    """Run one of our servers on a socket that listens already, and yield its port."""
+    """Run one of our modules as a server on a socket that already listens, and yield the port."""
     with socket.create_server((HOST, 0), backlog=1024) as listener:
         command = [sys.executable, "-m", name, "--listener", str(listener.fileno()), *arguments]
         process = subprocess.Popen(command, cwd=ROOT, pass_fds=[listener.fileno()])
