@@ -47,7 +47,7 @@ check: .venv/dev.installed ## check style, types, templates, dead code and the C
 
 soak: .venv/dev.installed ## send 10,000 enquiries while relays and processes fail (SEED=4711 repeats the same faults)
 	@devtools/debian-packages.sh libsasl2-modules postfix sasl2-bin
-	@$(RUN) tests.soak $(if $(SEED),--seed $(SEED))
+	@$(RUN) tests.parts.soak $(if $(SEED),--seed $(SEED))
 
 bench: .venv/dev.installed ## measure the forms and the builds in ten minutes (docs/benchmarks.md says how to read it)
 	@$(RUN) bench.forms

@@ -38,7 +38,7 @@ from bench.metrics import (
     medians,
 )
 from devtools.loopback import HOST
-from tests.stack import ENQUIRY, build
+from tests.parts.stack import ENQUIRY, build
 
 SCRATCH = "/dev/shm"  # noqa: S108 - no disk slows the measurements
 RUNS, SECONDS = 3, 1.5  # after one run to warm up; the length of each run

@@ -17,7 +17,7 @@ from bench.metrics import Scenario
 from bench.relay import PASSWORD, USER
 from devtools.loopback import HOST
 from devtools.serve import answers
-from tests.stack import ENQUIRY, ROOT, environment, free_port
+from tests.parts.stack import ENQUIRY, ROOT, environment, free_port
 
 TICKS = os.sysconf("SC_CLK_TCK")
 NO_LIMIT = "100000000 per hour"

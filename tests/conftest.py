@@ -11,9 +11,18 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.stack import Backend, Mailbox, Serve, build, gunicorn, needs_debian_package, smtp_server, website
+from tests.parts.stack import (
+    Backend,
+    Mailbox,
+    Serve,
+    build,
+    gunicorn,
+    needs_debian_package,
+    smtp_server,
+    website,
+)
 
-pytest_plugins = ["tests.promises"]
+pytest_plugins = ["tests.parts.promises"]
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]

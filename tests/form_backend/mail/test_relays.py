@@ -1,0 +1,574 @@
+"""Handing mail to a relay: real SMTP conversations, good and bad, and what a person hears of them."""
+
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import lxml.html
+import pytest
+import trustme
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from devtools.loopback import HOST
+from form_backend.relay import MOST_IN_FLIGHT
+from form_backend.views import URLENCODED
+from tests.parts.stack import (
+    ENQUIRY,
+    Backend,
+    Mailbox,
+    ScriptedRelay,
+    Serve,
+    Step,
+    free_port,
+    gunicorn,
+    reference_in,
+    scripted_relay,
+    smtp_server,
+    token,
+)
+
+HANG: Step = (3600.0,)
+DROP: Step = (None,)
+DRIP: Step = (0.1, b"2") * 40
+GARBAGE: Step = (b"%$!\r\n",)
+BEFORE_THE_MESSAGE = ["banner", "EHLO", "MAIL", "RCPT", "DATA"]
+NO_250: list[Step] = [DROP, GARBAGE, (b"25", None), (b"250-half\r\n", None), (b"354 what?\r\n",), HANG, DRIP]
+FAILURES = [
+    *((step, (f"{code} no\r\n".encode(),), "refused") for step in BEFORE_THE_MESSAGE for code in (451, 550)),
+    *((step, HANG, "slow") for step in BEFORE_THE_MESSAGE),
+    *((step, DRIP, "slow") for step in ("banner", "MAIL")),
+    *((step, DROP, "unreachable") for step in BEFORE_THE_MESSAGE),
+    *((step, GARBAGE, "unreachable") for step in BEFORE_THE_MESSAGE),
+    ("taken", (b"451 later\r\n",), "refused"),
+    ("taken", (b"550 never\r\n",), "refused"),
+    ("DATA", (b"354 go on\r\n", None), "in-doubt"),
+    *(("taken", step, "in-doubt") for step in NO_250),
+]
+PASSWORD = "the relay's word: 4711"  # noqa: S105 - it guards nothing
+
+
+@pytest.fixture(scope="module")
+def relay() -> Iterator[ScriptedRelay]:
+    """Run one scripted relay for all tests of a worker."""
+    with scripted_relay() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def scripted(site: Path, relay: ScriptedRelay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """Run a form backend with a short deadline in front of the scripted relay."""
+    log_file = tmp_path_factory.mktemp("scripted") / "log"
+    with gunicorn(site, relay.relay, log_file, FLASK_MAIL_DEADLINE="1") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Return a certificate authority."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
+    """Return the name of the file that FLASK_MAIL_CA_FILE wants."""
+    authority.cert_pem.write_to_path(path := tmp_path / "ca.pem")
+    return str(path)
+
+
+def presenting(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """Return a TLS server's context with this certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    return context
+
+
+def under(scheme: str, context: ssl.SSLContext) -> dict[str, Any]:
+    """Return aiosmtpd's options for a relay that speaks TLS from the first byte, or after STARTTLS."""
+    if scheme == "smtps":
+        return {"ssl_context": context}
+    return {"tls_context": context, "require_starttls": True}
+
+
+def attempts(backend: Backend, since: int) -> list[dict[str, Any]]:
+    """Return what was logged of the relays after so many lines."""
+    return [line for line in backend.log[since:] if line["event"] == "relay"]
+
+
+def assert_all_kept(page: httpx.Response, words: dict[str, str]) -> None:
+    """Assert that the page says 503, holds every word, and offers both ways on."""
+    assert page.status_code == 503
+    assert int(page.headers["Retry-After"]) > 0
+    fields = dict(lxml.html.fromstring(page.text).forms[0].fields)
+    # A browser drops the line break after <textarea>, lxml does not.
+    assert {name: fields[name].removeprefix("\n") for name in words} == words
+    assert mail_link(page).startswith("mailto:")
+    assert reference_in(page)
+
+
+def mail_link(page: httpx.Response) -> str:
+    """Return the page's link that writes an e-mail with what was typed."""
+    return str(lxml.html.fromstring(page.text).xpath("string(//main//a[contains(@href, '?subject=')]/@href)"))
+
+
+@pytest.mark.parametrize(("step", "does", "outcome"), FAILURES)
+def test_without_a_250_nothing_is_lost_or_claimed(
+    scripted: Backend, relay: ScriptedRelay, step: str, does: Step, outcome: str
+) -> None:
+    """Whatever a relay does but take the message: the truth inside the deadline, and every word kept."""
+    relay.follow(**{step: does, "HELO": does})
+    words = ENQUIRY | {"message": f"{step} {does!r}"}
+    since = len(scripted.log)
+
+    page = scripted.post(words)
+
+    assert_all_kept(page, words)
+    [attempt] = attempts(scripted, since)
+    assert attempt["outcome"] == outcome
+    assert ("may have reached us" in page.text) == (outcome == "in-doubt")
+    assert attempt.get("smtp_code", 0) >= 400 or outcome != "refused"
+    assert scripted.log[-1]["duration_ms"] < 1900
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (0.6, b"250 late\r\n"),
+        (b"2", 0.1, b"5", 0.1, b"0", 0.1, b" slow\r\n"),
+        (b"250-one\r\n250 two\r\n",),
+        (b"250\r\n",),
+        (b"250 fine\r\n", None),
+    ],
+)
+def test_a_250_inside_the_deadline_is_thanked_for(
+    scripted: Backend, relay: ScriptedRelay, answer: Step
+) -> None:
+    """A relay may take its time, within the deadline, and say it in its own way."""
+    relay.follow(taken=answer)
+
+    assert scripted.enquire(message=f"{answer!r}").status_code == 303
+
+
+FLIGHT: Step = (b"250-relay\r\n250-PIPELINING\r\n250 CHUNKING\r\n",)
+OUT_OF_TURN: Step = (b"503 out of turn\r\n",)
+IN_ONE_FLIGHT: list[tuple[dict[str, Step], str]] = [
+    ({"MAIL": (b"451 later\r\n",), "RCPT": OUT_OF_TURN, "taken": OUT_OF_TURN}, "refused"),
+    ({"MAIL": (b"421 bye\r\n", None)}, "refused"),
+    ({"MAIL": (b"550 never\r\n", None)}, "refused"),
+    ({"RCPT": (b"550 nobody\r\n",), "taken": (b"554 to nobody\r\n",)}, "refused"),
+    ({"RCPT": (b"550 nobody\r\n", None)}, "refused"),
+    ({"taken": (b"452 full\r\n",)}, "refused"),
+    ({"taken": (b"502 what is BDAT?\r\n",)}, "refused"),
+    ({"MAIL": GARBAGE, "taken": (b"554 no\r\n",)}, "unreachable"),
+    ({"MAIL": DROP}, "in-doubt"),
+    ({"RCPT": DROP}, "in-doubt"),
+    ({"MAIL": GARBAGE, "RCPT": DROP}, "in-doubt"),
+    ({"MAIL": (b"451 later\r\n",), "RCPT": OUT_OF_TURN}, "in-doubt"),
+    ({"RCPT": (b"550 nobody\r\n",)}, "in-doubt"),
+    *(({"taken": step}, "in-doubt") for step in (DROP, GARBAGE, (b"354 what?\r\n",), HANG, DRIP)),
+    ({"RCPT": HANG}, "in-doubt"),
+]
+
+
+TAKEN_IN_ONE_FLIGHT: list[dict[str, Step]] = [
+    {"MAIL": (b"2", 0.05, b"50 fi", 0.05, b"ne\r\n")},
+    {"MAIL": (), "RCPT": (), "taken": (b"250 one\r\n250-two\r\n250 two\r\n250 three\r\n",)},
+]
+
+
+@pytest.mark.parametrize("first", range(0, len(IN_ONE_FLIGHT), 5))
+def test_in_one_flight_each_reply_is_judged(serve: Serve, first: int) -> None:
+    """Envelope and message may leave together; only a 250 for both is a yes, and only a clear no is a no."""
+    cases = IN_ONE_FLIGHT[first : first + 5]
+    with ExitStack() as stack:
+        relays = [stack.enter_context(scripted_relay()) for _ in cases]
+        for relay, (script, _outcome) in zip(relays, cases, strict=True):
+            relay.follow(EHLO=FLIGHT, **script)
+        backend = serve(",".join(relay.relay for relay in relays), FLASK_MAIL_DEADLINE="2")
+
+        while len(tried := attempts(backend, 0)) < len(relays):
+            answer = backend.enquire(message="together")
+
+            assert answer.status_code == 503
+            last = attempts(backend, 0)[-1]
+            assert ("may have reached us" in answer.text) == (last["outcome"] == "in-doubt")
+
+        outcomes = {attempt["relay"]: attempt["outcome"] for attempt in tried}
+        assert outcomes == dict(enumerate(outcome for _script, outcome in cases))
+
+
+def test_replies_to_one_flight_may_be_split_or_joined(serve: Serve, relay: ScriptedRelay) -> None:
+    """How replies fall into packets changes nothing."""
+    backend = serve(relay.relay)
+
+    for script in TAKEN_IN_ONE_FLIGHT:
+        relay.follow(EHLO=FLIGHT, **script)
+
+        assert backend.enquire(message=f"{script}").status_code == 303
+        assert b"BDAT" in relay.heard
+
+
+def test_relay_that_fails_in_one_flight_is_served_the_plain_way(serve: Serve, relay: ScriptedRelay) -> None:
+    """What a relay offers and does not honour costs one attempt: pressing Send again sends."""
+    relay.follow(EHLO=FLIGHT, taken=(b"500 BDAT?\r\n",))
+    backend = serve(relay.relay)
+
+    assert_all_kept(backend.enquire(), ENQUIRY)
+
+    relay.script["taken"] = (b"250 fine\r\n",)
+    relay.heard.clear()
+
+    assert backend.enquire().status_code == 303
+    assert b"BDAT" not in relay.heard
+    assert b"DATA\r\n" in relay.heard
+
+
+@pytest.mark.parametrize(("recipients", "status"), [(b"550 nobody\r\n", 503), (b"250 known\r\n", 303)])
+def test_envelope_in_one_flight(serve: Serve, relay: ScriptedRelay, recipients: bytes, status: int) -> None:
+    """Without CHUNKING the envelope alone is pipelined; a relay that wants one for nobody gets none."""
+    relay.follow(EHLO=(b"250-relay\r\n250 PIPELINING\r\n",), RCPT=(recipients,))
+
+    answer = serve(relay.relay).enquire(message=f"{recipients!r}")
+
+    assert answer.status_code == status
+    assert (b"DATA\r\n.\r\n" in relay.heard) == (status == 503)
+
+
+def test_connection_is_used_again(serve: Serve, relay: ScriptedRelay) -> None:
+    """A connection waits for the next message; one that the relay ended meanwhile is replaced unnoticed."""
+    backend = serve(relay.relay)
+    endings: list[Step] = [(b"250 fine\r\n", 0.1, None), (b"250 fine\r\n", 0.1, b"421 bye\r\n", 3600.0)]
+
+    relay.follow()
+    shown = backend.form()
+    while b"noop" not in relay.heard:
+        relay.over.wait(0.02)
+
+    for number in range(3):
+        assert backend.post(ENQUIRY | {"message": f"again {number}"}, shown=shown).status_code == 303
+    assert relay.called == 1
+
+    for ending in endings:
+        relay.follow(taken=ending)
+        for moment in ("before", "after"):
+            answer = backend.post(ENQUIRY | {"message": f"{moment} {ending}"}, shown=shown)
+            relay.over.wait(0.3)
+
+            assert answer.status_code == 303
+        assert relay.called == 2
+    assert {attempt["outcome"] for attempt in attempts(backend, 0)} == {"delivered"}
+
+
+def test_shown_form_opens_one_connection(serve: Serve, relay: ScriptedRelay) -> None:
+    """While someone types, a connection is made ready; a flood of page views makes no second one."""
+    backend = serve(relay.relay)
+    relay.follow()
+
+    for _ in range(5):
+        shown = backend.form()
+        relay.over.wait(0.05)
+
+    assert b"noop" in relay.heard.lower()
+    assert b"mail" not in relay.heard.lower()
+    assert backend.post(ENQUIRY | {"message": "found it ready"}, shown=shown).status_code == 303
+    assert relay.called == 1
+
+
+def test_more_than_can_wait_hear_so_at_once(serve: Serve) -> None:
+    """Beyond the bound on submissions in flight: 503 without waiting, and every word is kept."""
+    with scripted_relay() as relay, ExitStack() as people:
+        relay.follow(taken=(3600.0, b"250 fine\r\n"))
+        backend = serve(relay.relay, FLASK_MAIL_DEADLINE="25")
+        shown = backend.form()
+        words = ENQUIRY | {"token": token(shown)}
+        host = urlsplit(backend.url).netloc
+        waiting = [people.enter_context(closing(HTTPConnection(host))) for _ in range(MOST_IN_FLIGHT)]
+        for number, connection in enumerate(waiting):
+            typed = urlencode(words | {"message": f"in flight {number}"})
+            connection.request("POST", "/enquiry/", typed, {"Content-Type": URLENCODED})
+        while relay.taken < MOST_IN_FLIGHT:
+            relay.over.wait(0.05)
+
+        page = backend.post(ENQUIRY | {"message": "one too many"}, shown=shown)
+
+        relay.over.set()  # wait no more
+        assert_all_kept(page, ENQUIRY | {"message": "one too many"})
+        assert "Very many people" in page.text
+        assert {connection.getresponse().status for connection in waiting} == {303}
+
+
+def test_relay_that_knows_no_ehlo(scripted: Backend, relay: ScriptedRelay) -> None:
+    """A relay of the old kind is greeted with HELO."""
+    relay.follow(EHLO=(b"502 what?\r\n",))
+
+    assert scripted.enquire(message="to an old relay").status_code == 303
+
+
+def test_nobody_listens(serve: Serve) -> None:
+    """A relay that is not there is unreachable, and the words are kept."""
+    backend = serve(f"smtp://{HOST}:{free_port()}")
+
+    assert_all_kept(backend.enquire(), ENQUIRY)
+    assert [attempt["outcome"] for attempt in attempts(backend, 0)] == ["unreachable"]
+
+
+@pytest.mark.parametrize(
+    "failure", [{"RCPT": (b"451 later\r\n",)}, {"taken": DROP}], ids=["refused", "in-doubt"]
+)
+def test_failure_burns_nothing(scripted: Backend, relay: ScriptedRelay, failure: dict[str, Step]) -> None:
+    """Send works again with the same reference, and once delivered the same words go out no more."""
+    message = f"again, after {failure}"
+    relay.follow(**failure)
+    quoted = reference_in(scripted.enquire(message=message))
+    relay.follow()
+
+    for _ in range(2):
+        answer = scripted.enquire(message=message)
+
+        assert answer.status_code == 303
+        assert reference_in(scripted.client.get(answer.headers["Location"])) == quoted
+        assert relay.taken == 1
+
+
+def test_same_words_at_the_same_moment(scripted: Backend, relay: ScriptedRelay) -> None:
+    """A second copy waits for the outcome of the first, and shares it: one mail, one reference."""
+    relay.follow(taken=(0.5, b"250 fine\r\n"))
+    shown = scripted.form()
+    with ThreadPoolExecutor() as people:
+        words = ENQUIRY | {"message": "pressed twice"}
+        answers = list(people.map(lambda _: scripted.post(words, shown=shown), range(4)))
+
+    assert {answer.status_code for answer in answers} == {303}
+    assert len({answer.headers["Location"] for answer in answers}) == 1
+    assert relay.taken == 1
+
+
+def test_relays_are_tried_in_order_and_ailing_ones_last(serve: Serve, mailbox: Mailbox) -> None:
+    """Each gets its share of the one deadline until one takes the message; who failed is asked last."""
+    failures: list[dict[str, Step]] = [
+        {"banner": HANG},
+        {"EHLO": DROP, "HELO": DROP},
+        {"RCPT": (b"451 later\r\n",)},
+        {"taken": (b"554 not from you\r\n",)},
+    ]
+    with ExitStack() as stack:
+        relays = [stack.enter_context(scripted_relay()) for _ in failures]
+        for relay, failure in zip(relays, failures, strict=True):
+            relay.follow(**failure)
+        addresses = ",".join(relay.relay for relay in relays)
+        backend = serve(f"{addresses},{mailbox.relay}", FLASK_MAIL_DEADLINE="2")
+
+        answers = [backend.enquire(message=message) for message in ("first", "second")]
+
+        assert [answer.status_code for answer in answers] == [303, 303]
+        assert len(mailbox.received) == 2
+        assert [attempt["relay"] for attempt in attempts(backend, 0)] == [0, 1, 2, 3, 4, 4]
+        assert backend.log[-1]["duration_ms"] < 2900
+
+
+def test_no_second_relay_once_the_message_is_on_its_way(
+    serve: Serve, relay: ScriptedRelay, mailbox: Mailbox
+) -> None:
+    """A message that the first relay may have goes to no other by itself, and has until the deadline."""
+    backend = serve(f"{relay.relay},{mailbox.relay}", FLASK_MAIL_DEADLINE="2")
+    relay.follow(taken=(1.4, b"250 late\r\n"))
+
+    assert backend.enquire(message="later than its share").status_code == 303
+
+    relay.follow(taken=DROP)
+
+    assert backend.enquire(message="perhaps there").status_code == 503
+    assert relay.taken == 1
+    assert not mailbox.received
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")  # aiosmtpd does not see TLS from the first byte
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+def test_delivery_under_tls_with_login(
+    serve: Serve, authority: trustme.CA, ca_file: str, tmp_path: Path, scheme: str
+) -> None:
+    """A relay that proves who it is gets name and password, then the message; bounces go to our mailbox."""
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+
+    def check(_server: SMTP, _session: Session, _envelope: Envelope, _method: str, given: Any) -> AuthResult:
+        return AuthResult(success=given == LoginPassword(b"web@site", PASSWORD.encode()))
+
+    options = under(scheme, presenting(authority.issue_cert(HOST)))
+    options |= {"authenticator": check, "auth_required": True, "auth_require_tls": scheme != "smtps"}
+    with smtp_server(**options) as mailbox:
+        backend = serve(
+            f"{scheme}://web%40site@{HOST}:{mailbox.port}",
+            FLASK_MAIL_CA_FILE=ca_file,
+            FLASK_MAIL_PASSWORD_FILE=str(tmp_path / "password"),
+        )
+
+        assert backend.enquire().status_code == 303
+        [received] = mailbox.received
+        assert received.sender == "bounces@example.org"
+        assert received.recipients == ["sales@example.org"]
+        assert PASSWORD not in backend.log_file.read_text()
+
+
+def test_wrong_password_is_a_refusal(serve: Serve, relay: ScriptedRelay, tmp_path: Path) -> None:
+    """A relay that does not let us in has refused; the password shows nowhere."""
+    (tmp_path / "password").write_text(PASSWORD)
+    relay.follow(EHLO=(b"250-relay\r\n250 AUTH PLAIN\r\n",), AUTH=(b"535 no\r\n",))
+    backend = serve(
+        relay.relay.replace("//", "//website@"), FLASK_MAIL_PASSWORD_FILE=str(tmp_path / "password")
+    )
+
+    page = backend.enquire()
+
+    assert_all_kept(page, ENQUIRY)
+    assert [(attempt["outcome"], attempt["smtp_code"]) for attempt in attempts(backend, 0)] == [
+        ("refused", 535)
+    ]
+    assert PASSWORD not in backend.log_file.read_text() + page.text
+
+
+def test_nonsense_in_the_login(serve: Serve, relay: ScriptedRelay, tmp_path: Path) -> None:
+    """A challenge that cannot be read is a relay that fails, not a fault of ours."""
+    (tmp_path / "password").write_text(PASSWORD)
+    relay.follow(EHLO=(b"250-relay\r\n250 AUTH CRAM-MD5\r\n",), AUTH=(b"334 !!!x\r\n",))
+    backend = serve(
+        relay.relay.replace("//", "//website@"), FLASK_MAIL_PASSWORD_FILE=str(tmp_path / "password")
+    )
+
+    page = backend.enquire()
+
+    assert_all_kept(page, ENQUIRY)
+    assert [attempt["outcome"] for attempt in attempts(backend, 0)] == ["unreachable"]
+
+
+@pytest.mark.promise("website-secured")
+def test_relay_that_proves_nothing_gets_nothing(
+    serve: Serve, authority: trustme.CA, ca_file: str, relay: ScriptedRelay
+) -> None:
+    """Wrong authority, wrong name, expired, no STARTTLS, no TLS: each is untrusted and gets no word."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    certificates = {
+        "unknown authority": trustme.CA().issue_cert(HOST),
+        "another host's": authority.issue_cert("relay.example.org"),
+        "expired": authority.issue_cert(HOST, not_before=yesterday, not_after=yesterday + timedelta(hours=1)),
+    }
+    relay.follow(EHLO=(b"250-relay\r\n250 SIZE 1000000\r\n",))
+    with ExitStack() as stack:
+        relays = {
+            f"{scheme} {name}": (stack.enter_context(smtp_server(**under(scheme, presenting(certificate)))))
+            for name, certificate in certificates.items()
+            for scheme in ("smtps", "smtp+starttls")
+        }
+        addresses = {name: f"{name.split()[0]}://{HOST}:{mailbox.port}" for name, mailbox in relays.items()}
+        addresses |= {
+            f"{scheme} in clear": f"{scheme}://{HOST}:{relay.port}" for scheme in ("smtps", "smtp+starttls")
+        }
+        backend = serve(",".join(addresses.values()), FLASK_MAIL_CA_FILE=ca_file)
+
+        page = backend.enquire()
+
+    assert_all_kept(page, ENQUIRY)
+    outcomes = dict(zip(addresses, (attempt["outcome"] for attempt in attempts(backend, 0)), strict=True))
+    assert outcomes == dict.fromkeys(addresses, "untrusted")
+    assert not any(mailbox.received for mailbox in relays.values())
+    assert b"mail from" not in relay.heard.lower()
+
+
+def test_tls_handshake_keeps_the_deadline(serve: Serve, relay: ScriptedRelay) -> None:
+    """A relay that answers STARTTLS late gets no extra time for the handshake."""
+    relay.follow(EHLO=(b"250-relay\r\n250 STARTTLS\r\n",), STARTTLS=(0.9, b"220 go on\r\n", 3600.0))
+    backend = serve(f"smtp+starttls://{HOST}:{relay.port}", FLASK_MAIL_DEADLINE="1")
+
+    page = backend.enquire()
+
+    assert page.status_code == 503
+    assert [attempt["outcome"] for attempt in attempts(backend, 0)] == ["slow"]
+    assert backend.log[-1]["duration_ms"] < 1600
+
+
+class Choosy(Mailbox):
+    """A mailbox that knows only one address."""
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd calls this by its name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Take mail for one address alone."""
+        if address != "second@example.org":
+            return "550 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 known"
+
+
+@pytest.mark.parametrize(
+    ("recipients", "status", "refused"),
+    [
+        ("first@example.org,second@example.org,third@example.org", 303, [0, 2]),
+        ("first@example.org,third@example.org", 503, []),
+    ],
+)
+def test_some_recipients_refused(serve: Serve, recipients: str, status: int, refused: list[int]) -> None:
+    """Taken for one recipient is delivered, the others are logged by position only; for none is a refusal."""
+    with smtp_server(Choosy()) as mailbox:
+        backend = serve(mailbox.relay, FLASK_ENQUIRIES_TO=recipients)
+
+        assert backend.enquire().status_code == status
+
+    assert [received.recipients for received in mailbox.received] == [["second@example.org"]] * (
+        status == 303
+    )
+    complaints = [line for line in backend.log if line["event"] == "recipient_refused"]
+    assert [(line["recipient"], line["smtp_code"]) for line in complaints] == [
+        (place, 550) for place in refused
+    ]
+    assert "example.org" not in backend.log_file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("email", "international_relay", "reply_to"),
+    [
+        ("jörg@example.com", True, "jörg@example.com"),
+        ("jörg@example.com", False, None),
+        ("info@bücher.example.com", True, "info@xn--bcher-kva.example.com"),
+        ("info@bücher.example.com", False, "info@xn--bcher-kva.example.com"),
+    ],
+)
+def test_international_addresses(
+    serve: Serve,
+    email: str,
+    international_relay: bool,  # noqa: FBT001 - a column of the table
+    reply_to: str | None,
+) -> None:
+    """Domains are written in ASCII; a local part beyond it needs SMTPUTF8, or stands in the text alone."""
+    with smtp_server(enable_SMTPUTF8=international_relay) as mailbox:
+        assert serve(mailbox.relay).enquire(email=email).status_code == 303
+
+    [received] = mailbox.received
+    header = [line for line in received.source.decode().splitlines() if line.startswith("Reply-To:")]
+    assert header == ([f"Reply-To: {reply_to}"] if reply_to else [])
+    assert ("SMTPUTF8" in received.options) == (reply_to is not None and not reply_to.isascii())
+    assert email in received.text
+
+
+@pytest.mark.parametrize(("message", "fits"), [("short enough", True), ("ě" * 400, False)])
+def test_mail_link_holds_the_words_or_the_reference(
+    scripted: Backend,
+    relay: ScriptedRelay,
+    message: str,
+    fits: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """The link writes what was typed; where that is too long for a link, advice and the reference."""
+    relay.follow(banner=(b"554 closed\r\n",))
+
+    page = scripted.enquire(message=message)
+
+    link = mail_link(page)
+    mail = parse_qs(urlsplit(link).query)
+    assert len(link) <= 1800
+    assert reference_in(page) in mail["subject"][0] + mail["body"][0]
+    assert (message in mail["body"][0]) == fits
+    assert fits or "copy" in mail["body"][0]
