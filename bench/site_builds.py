@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from itertools import count
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -26,6 +27,7 @@ from devtools.loopback import HOST
 SIZES = (12, 100, 1000)
 RUNS = 5
 PORT = 18400
+NUMBERS = count()  # no two saves add the same words, so an earlier build never counts as the new one
 SOURCES = ("content", "deploy", "devtools", "docs", "form_backend", "plugins", "theme", "pelicanconf.py")
 KEPT = {"enquiry", "errors", "your-information", "2026-11-22.md"}  # the forms need these
 STATEMENT = Path("content/privacy/2026-11-22.md")
@@ -50,11 +52,11 @@ def articles(folder: Path, number: int) -> None:
     """Write articles of 600 words each; the first is the one that is edited later."""
     chance = random.Random(0)  # noqa: S311 - the same words in each run
     words = [word for word in STATEMENT.read_text("utf-8").split() if word.isalpha()]
-    for count in range(number):
+    for index in range(number):
         parts = (" ".join(chance.choices(words, k=100)) for _ in range(6))
         text = "\n\n".join(f"## Part {part}\n\n{text}." for part, text in enumerate(parts, 1))
-        head = f"Title: Article {count}\nDescription: What article {count} says.\nDate: 2026-01-01\n"
-        (folder / (f"article-{count}.md" if count else EDITED.name)).write_text(f"{head}\n{text}\n", "utf-8")
+        head = f"Title: Article {index}\nDescription: What article {index} says.\nDate: 2026-01-01\n"
+        (folder / (f"article-{index}.md" if index else EDITED.name)).write_text(f"{head}\n{text}\n", "utf-8")
 
 
 def our_site(root: Path, size: int) -> None:
@@ -111,9 +113,9 @@ def cold_build(root: Path, *command: str) -> float:
 def saves(root: Path) -> Iterator[tuple[float, str]]:
     """Save one page again and again; yield the time of each save and the words it added."""
     text = (root / EDITED).read_text("utf-8")
-    for number in range(RUNS + 1):
+    for _ in range(RUNS + 1):
         time.sleep(0.5)  # until the watcher waits again
-        words = f"These words are number {number}."
+        words = f"These words are number {next(NUMBERS)}."
         start = time.perf_counter()
         (root / EDITED).write_text(f"{text}\n{words}\n", "utf-8")
         yield start, words
