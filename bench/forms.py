@@ -38,7 +38,8 @@ from bench.figures import (
 from bench.load import load
 from bench.stage import Contender, Server, Stage
 from devtools.loopback import HOST
-from tests.parts.stack import ENQUIRY, build
+from tests.parts.forms import ENQUIRY
+from tests.parts.stack import build
 
 SCRATCH = "/dev/shm"  # noqa: S108 - no disk slows the measurements
 RUNS, SECONDS = 3, 1.5

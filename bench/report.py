@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bench.chart import chart
 from bench.figures import Answers, Question, Results, needed
-from tests.parts.stack import ROOT
+from tests.parts.processes import ROOT
 
 DOCS = ROOT / "docs"
 PICTURE = "![Rates, waits and costs: this project, others, the limit and the target](benchmarks.svg)"

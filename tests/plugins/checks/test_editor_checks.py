@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from plugins.notice_file import HEADINGS
-from tests.parts.stack import ROOT
+from tests.parts.processes import ROOT
 
 SITE_DATE = "2026-12-01"
 NO_TAG = "is not for pages. Take it out; text, tables and pictures do without."
