@@ -1,6 +1,5 @@
 """Fixtures: the site built once, the form backend as in production, relays on loopback, a browser."""
 
-import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -9,12 +8,11 @@ from typing import Any
 
 import pytest
 import trustme
-from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.parts.processes import LOGS, needs_debian_package
 from tests.parts.relays import Mailbox, ScriptedRelay, scripted_relay, smtp_server
-from tests.parts.stack import Backend, Serve, build, gunicorn, website
+from tests.parts.stack import Backend, Serve, build, gunicorn, once, website
 
 pytest_plugins = ["tests.parts.promises"]
 
@@ -54,14 +52,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the production site, built once for all workers; read it, never write it."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    output = shared / "site"
-    with FileLock(shared / "site.lock"):
-        if not output.exists():
-            build(output, compressed=True)
-    return output
+    return once(tmp_path_factory, "site", lambda output: build(output, compressed=True))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
@@ -16,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from filelock import FileLock
 
 from devtools.front import create_front
 from devtools.loopback import HOST, quiet_server
@@ -45,6 +47,25 @@ def build(
     )
     if finished.returncode:
         raise BuildError(finished.stderr) from None
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that one worker makes and all workers share."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with FileLock(shared / f"{name}.lock"):
+        if not (shared / name).exists():
+            make(shared / f"{name}.unfinished")
+            (shared / f"{name}.unfinished").rename(shared / name)
+    return shared / name
+
+
+def statement_in_force() -> str:
+    """Return the day from which the statement in force today holds, as content/ has it."""
+    today = datetime.now(UTC).date().isoformat()
+    files = {path.stem: path.read_text("utf-8") for path in (ROOT / "content/privacy").glob("*.md")}
+    return max(day for day, text in files.items() if day <= today and "\nStatus: draft\n" not in text)
 
 
 def put_on_record(content: Path) -> None:
