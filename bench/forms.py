@@ -38,7 +38,8 @@ from bench.metrics import (
     medians,
 )
 from devtools.loopback import HOST
-from tests.parts.stack import ENQUIRY, build
+from tests.parts.forms import ENQUIRY
+from tests.parts.stack import build
 
 SCRATCH = "/dev/shm"  # noqa: S108 - no disk slows the measurements
 RUNS, SECONDS = 3, 1.5  # after one run to warm up; the length of each run

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from bench.harness import Implementation
 from devtools.loopback import HOST
-from tests.parts.stack import GUNICORN, ROOT
+from tests.parts.processes import ROOT
+from tests.parts.stack import GUNICORN
 
 PEERS = ROOT / "bench/peers"
 MODULES, PYTHON = PEERS / "node_modules/nodemailer", PEERS / "venv/bin/python"

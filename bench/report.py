@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bench.chart import chart
 from bench.metrics import Metric, Results, Values, targets
-from tests.parts.stack import ROOT
+from tests.parts.processes import ROOT
 
 DOCS = ROOT / "docs"
 PICTURE = "![Bar charts: this project, the others, the best possible and the target](benchmarks.svg)"

@@ -6,7 +6,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,18 +14,10 @@ import httpx
 import pytest
 
 from devtools.loopback import HOST
-from tests.parts.stack import (
-    ENQUIRY,
-    GUNICORN,
-    ROOT,
-    Backend,
-    Mailbox,
-    Serve,
-    environment,
-    free_port,
-    gunicorn,
-    needs_debian_package,
-)
+from tests.parts.forms import ENQUIRY
+from tests.parts.processes import ROOT, free_port, needs_debian_package, until
+from tests.parts.relays import Mailbox
+from tests.parts.stack import GUNICORN, Backend, Serve, environment, gunicorn
 from tests.parts.web_server import NAME, NGINX, WebServer, nginx
 
 FRESH, NOT_KEPT = "public, max-age=300", "no-store"
@@ -353,8 +344,7 @@ def test_socket_of_the_unit(site: Path, mailbox: Mailbox, tmp_path: Path) -> Non
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen([ACTIVATE, f"--listen={path}", *passed, *GUNICORN], cwd=ROOT, stderr=log)
     try:
-        while not path.exists():
-            time.sleep(0.01)
+        until(path.exists)
         with nginx(site, tmp_path / "prefix", f"http://unix:{path}:") as web:
             answer = Backend(web.url, server, tmp_path / "log", web.client).enquire()
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.stack import ROOT
+from tests.parts.processes import ROOT
 
 PARTS = ["content", "deploy", "docs", "form_backend", "plugins", "theme", "pelicanconf.py", "publishconf.py"]
 GIT = ["git", "-c", "user.name=An editor", "-c", "user.email=editor@example.org"]

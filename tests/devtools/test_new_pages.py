@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.parts.stack import ROOT
+from tests.parts.processes import ROOT
 
 PARTS = [
     *("content", "devtools", "docs", "form_backend", "plugins", "theme"),

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.form_backend.forms.test_forms import REQUEST
-from tests.parts.stack import ENQUIRY, ORGANISATION, ROOT, Backend, Mailbox, Received
+from tests.parts.forms import ENQUIRY, LINES, ORGANISATION, REQUEST, free_text, labelled
+from tests.parts.processes import ROOT
+from tests.parts.relays import Mailbox
+from tests.parts.stack import Backend
 
 SHARED = settings(
     max_examples=40,
@@ -22,23 +24,8 @@ SHARED = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # the server is meant to be shared
 )
 NUMBERS = count()  # the same words would be delivered once
-HIDDEN = re.compile(r"⟦U\+([0-9A-F]{4,6})⟧")
 # A form cannot carry a lone surrogate, and brings every line end as CRLF; ⟦ itself would be read as a mark.
 TYPED = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="⟦\r"), min_size=1, max_size=400)
-
-
-def labelled(received: Received) -> dict[str, str]:
-    """Return the labelled lines of a mail."""
-    lines = received.text.splitlines()
-    return dict(line.split(": ", 1) for line in lines if ": " in line and not line.startswith("> "))
-
-
-def free_text(received: Received) -> str:
-    """Return the free text with line prefixes taken off and hidden characters put back."""
-    after = received.text.split("\nMessage:\n", 1)[1]
-    lines = after.removesuffix("\n").split("\n")
-    assert all(line.startswith("> ") for line in lines)
-    return HIDDEN.sub(lambda mark: chr(int(mark[1], 16)), "\n".join(line[2:] for line in lines))
 
 
 @SHARED
@@ -50,20 +37,6 @@ def test_staff_read_what_was_typed(backend: Backend, mailbox: Mailbox, text: str
 
     assert answer.status_code == 303
     assert free_text(mailbox.received[0]) == text
-
-
-LINES = [
-    "x" * 4000,
-    "." * 200,
-    "trailing space ",
-    ".",
-    "..",
-    "From here",
-    ">quoted",
-    "\ttab",
-    "soft\u00adhyphen",
-    "=3D",
-]
 
 
 def test_awkward_lines_survive(backend: Backend, mailbox: Mailbox) -> None:

@@ -3,19 +3,15 @@
 import errno
 import json
 import os
-import re
-import secrets
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from base64 import b64encode
-from binascii import hexlify
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,18 +23,10 @@ import pytest
 from devtools.loopback import HOST
 from form_backend import sandbox
 from form_backend.settings import Settings
-from tests.parts.stack import (
-    ENQUIRY,
-    GUNICORN,
-    ROOT,
-    Backend,
-    ScriptedRelay,
-    environment,
-    gunicorn,
-    needs_debian_package,
-    scripted_relay,
-    traced,
-)
+from tests.parts.canary import CHANGES_FILES, Canary, files_changed_since, files_with
+from tests.parts.processes import ROOT, needs_debian_package, traced
+from tests.parts.relays import ScriptedRelay, scripted_relay
+from tests.parts.stack import GUNICORN, Backend, environment, gunicorn
 
 LOG_KEYS = {
     *("time", "level", "event", "route", "outcome", "status", "duration_ms", "reference"),
@@ -64,40 +52,6 @@ EXPECTED = {
     "thank-you": 200,
     "too many": 429,
 }
-CHANGES_FILES = re.compile(
-    r"O_(WRONLY|RDWR|CREAT|TRUNC)"
-    r"|\b(creat|memfd_create|f?truncate|rename\w*|unlink\w*|rmdir|mkdir\w*|mknod\w*|link|linkat|symlink\w*)\("
-)
-
-
-class Canary:
-    """Words that nobody else writes, in every field, and what they look like encoded."""
-
-    def __init__(self) -> None:
-        """Make up new ones."""
-        self.mark = f"kanarie{secrets.token_hex(8)}"
-        digits = f"82{secrets.randbelow(9_000_000) + 1_000_000}"
-        phone = f"+27 {digits[:2]} {digits[2:5]} {digits[5:]}"
-        self.words = ENQUIRY | {
-            "name": f"{self.mark} O'Brien",
-            "phone": phone,
-            "email": f"{self.mark}@example.com",
-            "message": f"We have {self.mark} pipes.",
-        }
-        self._traces = [trace for word in (self.mark, digits, phone) for trace in encodings(word.encode())]
-
-    def found_in(self, data: bytes) -> bool:
-        """Tell whether the data hold a word of ours."""
-        return any(trace in data for trace in self._traces)
-
-
-def encodings(word: bytes) -> list[bytes]:
-    """Return a word raw, in URLs, in hexadecimal, and in base64 wherever it begins."""
-    inside = [
-        b64encode(b" " * before + word)[-(-before * 8 // 6) : (before + len(word)) * 8 // 6]
-        for before in range(3)
-    ]
-    return [word, word.replace(b" ", b"+").replace(b"+27", b"%2B27"), hexlify(word), *inside]
 
 
 def live(backend: Backend, relay: ScriptedRelay, site: Path, canary: Canary) -> dict[str, httpx.Response]:
@@ -189,18 +143,6 @@ def test_every_answer_was_given(life: Life) -> None:
     assert {name: answer.status_code for name, answer in life.seen.items()} == EXPECTED
 
 
-def test_encodings_are_found(life: Life) -> None:
-    """The search would find a word, whatever stands around it."""
-    found = [
-        life.canary.found_in(encode(f"{before}{word}.".encode()))
-        for encode in (bytes, hexlify, b64encode)
-        for before in ("", "a", "bc", "def")
-        for word in (life.canary.mark, life.canary.words["phone"])
-    ]
-
-    assert all(found)
-
-
 @pytest.mark.promise("not-stored")
 def test_log_holds_nothing_typed(life: Life) -> None:
     """Each line of the log is JSON with known keys; no word, no address and no user agent is in it."""
@@ -222,29 +164,9 @@ def test_no_cookie(life: Life) -> None:
 def test_no_file_holds_what_was_typed(life: Life) -> None:
     """No file that changed since the session began holds a word, by name or by content."""
     roots = {tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm", str(Path.home()), str(ROOT)}  # noqa: S108
-    changed = files_changed_since(life.began, roots)
 
-    assert str(life.backend.log_file) in changed
-    assert not [
-        path
-        for path in changed
-        if life.canary.found_in(path.encode("utf-8", "surrogateescape") + content(path))
-    ]
-
-
-def files_changed_since(began: float, roots: set[str]) -> list[str]:
-    """Find the regular files under some folders that were written since a moment."""
-    command = ["find", *roots, "-type", "f", "-newermt", f"@{began}", "-print0"]
-    # It complains of what others remove meanwhile.
-    found = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    return found.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
-
-
-def content(path: str) -> bytes:
-    """Return what a file holds; nothing where it is gone."""
-    with suppress(OSError):
-        return Path(path).read_bytes()
-    return b""
+    assert str(life.backend.log_file) in files_changed_since(life.began, roots)
+    assert not files_with(life.canary, life.began, roots)
 
 
 @pytest.mark.promise("not-stored")

@@ -9,7 +9,9 @@ import pytest
 import trustme
 
 from form_backend.settings import Relay, Settings, SettingsError
-from tests.parts.stack import GUNICORN, ROOT, SECRET, environment
+from tests.parts.forms import SECRET
+from tests.parts.processes import ROOT
+from tests.parts.stack import GUNICORN, environment
 
 RELAY = "smtp://127.0.0.1:25"
 WORD = "hush-4711"

@@ -3,10 +3,8 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,10 +15,11 @@ import pytest
 import trustme
 
 from devtools.loopback import HOST
-from tests.parts.stack import Mailbox, free_port, needs_debian_package, smtp_server
+from tests.parts.processes import free_port, listens, needs_debian_package, until
+from tests.parts.relays import PASSWORD, Mailbox, smtp_server
 
 MASTER = "/usr/lib/postfix/sbin/master"
-USER, PASSWORD = "website", "the relay's word: 4711"
+USER = "website"
 QUEUES = ("incoming", "active", "deferred")
 FOLDERS = (*QUEUES, "bounce", "corrupt", "defer", "hold", "maildrop", "pid", "private", "public", "trace")
 MAIN = Template("""
@@ -40,6 +39,7 @@ smtpd_tls_chain_files = $folder/conf/relay.pem
 smtpd_tls_auth_only = yes
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_local_domain = example.org
+cyrus_sasl_config_path = $folder/conf/sasl
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = check_recipient_access inline:{nobody@example.org=REJECT}
 relayhost = [$host]:$onward
@@ -60,7 +60,6 @@ error unix - - n - - error
 retry unix - - n - - error
 postlog unix-dgram n - n - 1 postlogd
 """)
-# Debian's build looks for a folder `sasl` beside main.cf.
 LOGIN = Template("""
 pwcheck_method: auxprop
 auxprop_plugin: sasldb
@@ -96,12 +95,9 @@ class Postfix:
         """Start it, and return once it listens."""
         command = [MASTER, "-c", str(self.folder / "conf"), "-d"]
         self.process = subprocess.Popen(command, start_new_session=True)
-        while self.process.poll() is None:
-            with suppress(ConnectionRefusedError):
-                socket.create_connection((HOST, self.starttls)).close()
-                return
-            time.sleep(0.01)
-        pytest.fail((self.folder / "log").read_text("utf-8"))
+        until(lambda: self.process.poll() is not None or listens(self.starttls))
+        if self.process.poll() is not None:
+            pytest.fail(f"Postfix ended:\n{(self.folder / 'log').read_text('utf-8')}", pytrace=False)
 
     def stop(self) -> None:
         """End all of its processes at once, as a machine that fails does."""
@@ -111,8 +107,7 @@ class Postfix:
 
     def wait_until_handed_on(self) -> None:
         """Return once each message that it accepted is in the mailbox."""
-        while any(self._accepted()):
-            time.sleep(0.01)
+        until(lambda: not any(self._accepted()))
 
     def _accepted(self) -> Iterator[Path]:
         """Find the queue's files that are whole: those that may be executed, so Postfix has it."""

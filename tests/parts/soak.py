@@ -31,20 +31,11 @@ import httpx
 import trustme
 
 from devtools.loopback import HOST
-from tests.form_backend.commands.test_check_mail import presenting
-from tests.form_backend.test_messages import free_text
+from tests.parts.forms import ENQUIRY, free_text, token
 from tests.parts.postfix import Postfix, postfix
-from tests.parts.stack import (
-    ENQUIRY,
-    GUNICORN,
-    ROOT,
-    Received,
-    build,
-    children,
-    environment,
-    token,
-    wait_until_it_serves,
-)
+from tests.parts.processes import ROOT, children
+from tests.parts.relays import Received, presenting
+from tests.parts.stack import GUNICORN, build, environment, wait_until_it_serves
 from tests.parts.unreliable import UnreliableRelay
 
 LOG = logging.getLogger("soak")

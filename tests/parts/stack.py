@@ -1,52 +1,32 @@
-"""The real parts that tests run: the build, the form backend under gunicorn, SMTP servers, the website."""
+"""The real parts that tests run: the build, the form backend under gunicorn, the website."""
 
-import asyncio
 import json
 import os
-import re
-import shutil
 import signal
 import socket
-import socketserver
 import subprocess
 import sys
-import time
-import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
 import httpx
-import lxml.html
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from filelock import FileLock
 
 from devtools.front import create_front
 from devtools.loopback import HOST, quiet_server
-from devtools.mail_catcher import Mail
-
-ROOT = Path(__file__).parents[2]
-ORGANISATION = tomllib.loads((ROOT / "content/organisation.toml").read_text("utf-8"))
-SECRET = "a secret that only the tests have: 0123456789"  # noqa: S105 - it guards nothing
-REFERENCE = re.compile(r"[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}")
-ENQUIRY = {
-    "name": "Thandeka O'Brien-Dlamini",
-    "phone": "082 123 4567",
-    "email": "thandeka@example.com",
-    "sector": ORGANISATION["enquiry"]["sectors"][0],
-    "message": "Which pipes are older than forty years?",
-}
+from tests.parts.forms import ENQUIRY, SECRET, token
+from tests.parts.processes import ROOT, logging_to
 
 
-def needs_debian_package(package: str, program: str) -> None:
-    """Skip the test, naming the package, where its program is not there."""
-    if not (shutil.which(program) or Path(program).exists()):
-        pytest.skip(f"needs the Debian package {package}")
+class BuildError(Exception):
+    """A build that failed, in its own words."""
 
 
 def build(
@@ -62,7 +42,30 @@ def build(
     command += ["--fatal", "warnings", "--log-handler", "plain"]
     if not compressed:  # half of the time, and only the web server reads it
         command += ["-e", "PRECOMPRESS_BROTLI=false", "PRECOMPRESS_GZIP=false"]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=os.environ | environment)
+    finished = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    if finished.returncode:
+        raise BuildError(finished.stderr) from None
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Return a folder that one worker makes and all workers share."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with FileLock(shared / f"{name}.lock"):
+        if not (shared / name).exists():
+            make(shared / f"{name}.unfinished")
+            (shared / f"{name}.unfinished").rename(shared / name)
+    return shared / name
+
+
+def statement_in_force() -> str:
+    """Return the day from which the statement in force today holds, as content/ has it."""
+    today = datetime.now(UTC).date().isoformat()
+    files = {path.stem: path.read_text("utf-8") for path in (ROOT / "content/privacy").glob("*.md")}
+    return max(day for day, text in files.items() if day <= today and "\nStatus: draft\n" not in text)
 
 
 def put_on_record(content: Path) -> None:
@@ -79,166 +82,6 @@ def put_on_record(content: Path) -> None:
 def addresses(site: Path) -> dict[str, Path]:
     """Return every page of the built site by its address."""
     return {f"/{file.relative_to(site)}".removesuffix("index.html"): file for file in site.rglob("*.html")}
-
-
-@dataclass(frozen=True)
-class Received(Mail):
-    """One message as a real SMTP server took it, with the options of its envelope."""
-
-    options: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Mailbox:
-    """What arrived, and the address of the relay that took it."""
-
-    port: int = 0
-    received: list[Received] = field(default_factory=list)
-
-    @property
-    def relay(self) -> str:
-        """Return the relay as FLASK_MAIL_RELAYS wants it, in clear text."""
-        return f"smtp://{HOST}:{self.port}"
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Keep a message (aiosmtpd calls this by its name) and accept it."""
-        assert envelope.mail_from is not None
-        assert isinstance(envelope.original_content, bytes)
-        sender, recipients, source = envelope.mail_from, envelope.rcpt_tos, envelope.original_content
-        self.received.append(Received(sender, recipients, source, options=envelope.mail_options))
-        return "250 taken"
-
-
-class ClosingController(Controller):
-    """aiosmtpd's server; when it stops, it hangs up on clients that keep their connections."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        """Remember each conversation."""
-        super().__init__(*args, **options)
-        self.conversations: list[SMTP] = []
-
-    def factory(self) -> SMTP:
-        """Begin a conversation (aiosmtpd calls this by its name)."""
-        conversation: SMTP = super().factory()  # type: ignore[no-untyped-call]  # aiosmtpd's own
-        self.conversations.append(conversation)
-        return conversation
-
-    def stop(self, no_assert: bool = False) -> None:  # noqa: FBT001, FBT002 - aiosmtpd's own
-        """Hang up, then stop."""
-        for conversation in self.conversations:
-            if isinstance(conversation.transport, asyncio.WriteTransport):
-                self.loop.call_soon_threadsafe(conversation.transport.abort)
-        super().stop(no_assert)
-
-
-@contextmanager
-def smtp_server(handler: Any = None, port: int = 0, **options: Any) -> Iterator[Mailbox]:
-    """Run a real SMTP server on loopback; `options` are aiosmtpd's, such as `tls_context`."""
-    mailbox = handler or Mailbox()
-    controller = ClosingController(mailbox, hostname=HOST, port=port or free_port(), **options)
-    controller.start()
-    mailbox.port = controller.port
-    try:
-        yield mailbox
-    finally:
-        controller.stop()
-
-
-Step = tuple[bytes | float | None, ...]
-"""What a scripted relay does at one step: send bytes, wait seconds, and at None hang up."""
-ANSWERS: dict[str, Step] = {
-    "banner": (b"220 relay.example.org ready\r\n",),
-    "DATA": (b"354 go on\r\n",),
-    "QUIT": (b"221 goodbye\r\n", None),
-}
-
-
-class ScriptedRelay(socketserver.ThreadingTCPServer):
-    """A relay that follows a script: steps by SMTP command, `banner`, and `taken` for the whole message."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 512
-
-    def __init__(self) -> None:
-        """Listen on loopback; without a script every step is answered as by a good relay."""
-        super().__init__((HOST, 0), Conversation)
-        self.port: int = self.server_address[1]
-        self.relay = f"smtp://{HOST}:{self.port}"
-        self.over = Event()
-        self.lines: set[socket.socket] = set()
-        self.follow()
-
-    def follow(self, **script: Step) -> None:
-        """Hang up, forget what was heard, and do this from now on."""
-        for line in tuple(self.lines):
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-        self.script = ANSWERS | script
-        self.heard = bytearray()
-        self.called = self.taken = 0
-
-
-class Conversation(socketserver.StreamRequestHandler):
-    """One connection to a scripted relay."""
-
-    server: ScriptedRelay
-
-    def handle(self) -> None:
-        """Greet, then answer command after command until one side hangs up."""
-        self.server.called += 1
-        self.server.lines.add(self.connection)
-        with suppress(OSError):
-            listening = self.do("banner")
-            while listening and (line := self.line()):
-                verb, _, arguments = line.decode("latin-1").upper().strip().partition(" ")
-                if came := verb == "BDAT":
-                    self.server.heard += self.rfile.read(int(arguments.split()[0]))
-                else:
-                    listening = self.do(verb)
-                if self.asked_for_message:
-                    came = b".\r\n" in iter(self.line, b"")
-                if came:
-                    self.server.taken += 1
-                    listening = self.do("taken")
-        self.server.lines.discard(self.connection)
-
-    def line(self) -> bytes:
-        """Hear one line."""
-        line = self.rfile.readline()
-        self.server.heard += line
-        return line
-
-    def do(self, step: str) -> bool:
-        """Do what the script says, and tell whether the line is still up."""
-        did = self.server.script.get(step, (b"250 fine\r\n",))
-        for part in did:
-            if part is None:
-                return False
-            if isinstance(part, bytes):
-                self.wfile.write(part)
-            else:
-                self.server.over.wait(part)
-        self.asked_for_message = ANSWERS["DATA"][0] in did
-        return True
-
-
-@contextmanager
-def scripted_relay() -> Iterator[ScriptedRelay]:
-    """Run a scripted relay on loopback."""
-    with ScriptedRelay() as relay:
-        Thread(target=relay.serve_forever, args=[0.05], daemon=True).start()
-        try:
-            yield relay
-        finally:
-            relay.over.set()
-            relay.shutdown()
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -265,15 +108,14 @@ class Backend:
         """Send a good enquiry, with some words of it changed."""
         return self.post(ENQUIRY | changed)
 
+    def logged(self, event: str, since: int = 0) -> list[dict[str, Any]]:
+        """Return the log's lines about one kind of event, after so many lines."""
+        return [line for line in self.log[since:] if line["event"] == event]
+
     @property
     def log(self) -> list[dict[str, Any]]:
         """Return the log's lines, each of them JSON."""
         return [json.loads(line) for line in self.log_file.read_text("utf-8").splitlines()]
-
-
-def token(page: httpx.Response) -> str:
-    """Return the token in a form that was shown."""
-    return str(lxml.html.fromstring(page.text).xpath("string(//input[@name='token']/@value)"))
 
 
 def environment(site: Path, relays: str, **changed: str) -> dict[str, str]:
@@ -310,7 +152,7 @@ def wait_until_it_serves(client: httpx.Client, process: subprocess.Popen[bytes],
         except httpx.TimeoutException:
             continue
         return
-    pytest.fail(log_file.read_text("utf-8"))
+    pytest.fail(f"The form backend ended:\n{log_file.read_text('utf-8')}", pytrace=False)
 
 
 @contextmanager
@@ -327,37 +169,16 @@ def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterato
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         try:
             limits = httpx.Limits(max_connections=None)
-            with httpx.Client(base_url=url, timeout=60, limits=limits) as client:
+            with (
+                logging_to(log_file, "the form backend"),
+                httpx.Client(base_url=url, timeout=60, limits=limits) as client,
+            ):
                 wait_until_it_serves(client, process, log_file)
                 listener.close()  # once gunicorn stops, nothing may answer at its port
                 yield Backend(url, process, log_file, client)
         finally:
             process.send_signal(signal.SIGQUIT)  # without waiting for what is in flight
             process.wait(timeout=60)
-
-
-def children(process: subprocess.Popen[bytes]) -> list[int]:
-    """Return the ids of the processes that a process has started: gunicorn's workers."""
-    return [*map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("utf-8").split())]
-
-
-@contextmanager
-def traced(
-    *processes: subprocess.Popen[bytes], output: Path, calls: str, options: Sequence[str] = ()
-) -> Iterator[None]:
-    """Have strace note in a file the system calls of processes and their children, as they run now."""
-    pids = [str(pid) for process in processes for pid in (process.pid, *children(process))]
-    command = ["strace", "-f", "-qq", *options, "-o", str(output), "-e", f"trace={calls}"]
-    tracer = subprocess.Popen([*command, *(option for pid in pids for option in ("-p", pid))])
-    threads = [status for pid in pids for status in Path(f"/proc/{pid}/task").glob("*/status")]
-    while any("TracerPid:\t0\n" in status.read_text() for status in threads):
-        assert tracer.poll() is None, "strace ended"
-        time.sleep(0.01)
-    try:
-        yield
-    finally:
-        tracer.terminate()
-        tracer.wait(timeout=60)
 
 
 @contextmanager
@@ -370,10 +191,3 @@ def website(site: Path, forms: str) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def reference_in(page: httpx.Response) -> str:
-    """Return the reference that a page shows."""
-    found = REFERENCE.search(page.text)
-    assert found, "the page shows no reference"
-    return found[0]

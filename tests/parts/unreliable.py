@@ -11,20 +11,13 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 
 from devtools.loopback import HOST
-from tests.parts.stack import Received, Step
+from tests.parts.relays import DROP, GARBAGE, HALF_A_CODE, HALF_A_REPLY, LATER, NEVER, Received, Step
 
 FINE, GO_ON = b"250 fine\r\n", b"354 go on\r\n"
 EXTENSIONS = [(), ("PIPELINING",), ("PIPELINING", "CHUNKING", "SMTPUTF8", "8BITMIME")]
-FAULTS: list[Step] = [
-    (b"451 later\r\n",),
-    (b"550 never\r\n",),
-    (b"421 goodbye\r\n", None),
-    (b"%$!\r\n",),
-    (b"250-half\r\n", None),
-    (b"25", None),
-    (None,),
-    (3.0, None),  # longer than any deadline in the tests
-]
+GOODBYE: Step = (b"421 goodbye\r\n", None)
+SLOW: Step = (3.0, None)  # longer than any deadline in these runs
+FAULTS = [LATER, NEVER, GOODBYE, GARBAGE, HALF_A_REPLY, HALF_A_CODE, DROP, SLOW]
 KNOWN = {"EHLO", "HELO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT"}
 
 

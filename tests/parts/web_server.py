@@ -2,10 +2,8 @@
 
 import os
 import re
-import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +14,8 @@ import pytest
 import trustme
 
 from devtools.loopback import HOST
-from tests.parts.stack import ROOT, Backend, free_port, needs_debian_package
+from tests.parts.processes import ROOT, children, free_port, listens, logging_to, needs_debian_package, until
+from tests.parts.stack import Backend
 
 NGINX = "/usr/sbin/nginx"
 BROTLI = "/usr/lib/nginx/modules/ngx_http_brotli_static_module.so"
@@ -96,21 +95,14 @@ def nginx(site: Path, folder: Path, forms: str, **changed: str) -> Iterator[WebS
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        wait_until_it_listens(process, ports[1], folder / "log")
-        with httpx.Client(base_url=f"https://{NAME}:{ports[1]}", verify=tls, timeout=60) as client:
+        until(lambda: process.poll() is not None or (listens(ports[1]) and children(process)))
+        if process.poll() is not None:
+            pytest.fail(f"nginx ended:\n{(folder / 'log').read_text('utf-8')}", pytrace=False)
+        with (
+            logging_to(folder / "log", "nginx"),
+            httpx.Client(base_url=f"https://{NAME}:{ports[1]}", verify=tls, timeout=60) as client,
+        ):
             yield WebServer(ports[1], ports[0], process, folder / "log", tls, client)
     finally:
         process.terminate()
         process.wait(timeout=60)
-
-
-def wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log_file: Path) -> None:
-    """Return once a connection is taken; a server that ended instead shows why."""
-    while process.poll() is None:
-        try:
-            socket.create_connection((HOST, port)).close()
-        except ConnectionRefusedError:
-            time.sleep(0.02)
-        else:
-            return
-    pytest.fail(log_file.read_text("utf-8"))

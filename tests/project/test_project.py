@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.parts.stack import ROOT
+from tests.parts.processes import ROOT
 
 LOCKS = sorted(ROOT.glob("requirements*.txt"))
 CODE = re.compile(r"`[^`\n]+`|^ {4,}.*$", re.MULTILINE)

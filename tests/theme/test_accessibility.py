@@ -9,7 +9,7 @@ from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
 from form_backend.views import FORMS
-from tests.theme.test_browser import COLOUR_RULES, MOST_STOPS, SCROLLS_SIDEWAYS, send
+from tests.parts.browser import COLOUR_RULES, MOST_STOPS, SCROLLS_SIDEWAYS, send
 
 OpenContext = Callable[..., BrowserContext]
 

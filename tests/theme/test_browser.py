@@ -1,57 +1,43 @@
 """The website in a real browser: the enquiry form as a person uses it, and every page as a person sees it."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from time import time
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
-from itsdangerous import TimestampSigner, URLSafeTimedSerializer
-from playwright.sync_api import BrowserContext, Locator, Page, Request, Response
+from playwright.sync_api import BrowserContext, Locator, Page, Request
 
 from devtools.loopback import HOST
 from form_backend.views import FORMS
-from tests.parts.stack import (
-    ENQUIRY,
-    REFERENCE,
-    SECRET,
-    Mailbox,
-    Received,
-    Serve,
-    addresses,
-    free_port,
-    gunicorn,
-    smtp_server,
-    website,
+from tests.parts.browser import (
+    COLOUR_RULES,
+    MOST_STOPS,
+    OTHER_RULES,
+    SCROLLS_SIDEWAYS,
+    OpenContext,
+    Words,
+    fill,
+    send,
+    typed,
 )
-
-OpenContext = Callable[..., BrowserContext]
-Words = dict[str, str]
+from tests.parts.forms import ENQUIRY, REFERENCE, expired
+from tests.parts.processes import free_port
+from tests.parts.relays import Mailbox, Received, smtp_server
+from tests.parts.stack import Serve, addresses, gunicorn, website
 
 SENT = "/enquiry/sent/"
 WRONG = {"phone": "12", "email": "thandeka at example.com"}
-# Every rule of axe-core, those included that it leaves out unless asked: on colour, and all others.
-COLOUR_RULES, OTHER_RULES = (
-    f"""() => axe.run({{
-  resultTypes: ["violations"],
-  runOnly: axe.getRules().filter(({{ tags }}) => {which}).map(({{ ruleId }}) => ruleId),
-}})"""
-    for which in ("tags.includes('cat.color')", "!tags.includes('cat.color')")
-)
 Scheme = Literal["light", "dark"]
 SCHEMES: dict[int, list[Scheme]] = {360: ["light", "dark"], 1280: ["light"]}  # no width changes a colour
 LEFT_BEFORE_IT_CAME = re.compile(r"/favicon\.\w+\.svg: net::ERR_ABORTED$")  # visitors are faster
-MOST_STOPS = 60  # more presses of Tab than any page needs
 FOCUS_SHOWS = """element => {
   const style = getComputedStyle(element);
   return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0 || style.boxShadow !== "none";
 }"""
-SCROLLS_SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 PLACE = """element => {
   const { x, y, width, height } = element.getBoundingClientRect();
   return { x: x + scrollX, y: y + scrollY, width, height };
@@ -82,25 +68,6 @@ def failing(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         website(site, backend.url) as address,
     ):
         yield address
-
-
-def fill(page: Page, words: Words) -> None:
-    """Type into the form's fields."""
-    for name, text in words.items():
-        field = page.locator(f"[name={name}]")
-        field.select_option(text) if name == "sector" else field.fill(text)
-
-
-def typed(page: Page) -> Words:
-    """Return what the form's fields hold."""
-    return {name: page.locator(f"[name={name}]").input_value() for name in ENQUIRY}
-
-
-def send(page: Page) -> Response:
-    """Press the form's button and return the page that comes."""
-    with page.expect_navigation() as navigation:
-        page.locator("form button[type=submit]").click()
-    return navigation.value
 
 
 def marketing_in(received: Received) -> str:
@@ -288,20 +255,6 @@ def test_back_and_send_again(open_context: OpenContext, mailbox: Mailbox, words:
     assert second != first
     assert len(mailbox.received) == 2
     assert second in mailbox.received[1].message["Subject"]
-
-
-class Yesterday(TimestampSigner):
-    """Sign as the form backend did more than a day ago."""
-
-    def get_timestamp(self) -> int:
-        """Return that time."""
-        return int(time()) - 25 * 60 * 60
-
-
-def expired(site: Path) -> str:
-    """Return a token of the form backend's that has grown too old."""
-    statement = json.loads((site / "form.json").read_text("utf-8"))["statement"]
-    return str(URLSafeTimedSerializer(SECRET, salt="form token", signer=Yesterday).dumps([statement, 0]))
 
 
 def foreign(_: Path) -> str:

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,55 +23,17 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from devtools.loopback import HOST
 from plugins import notice_file
-from tests.parts.stack import ROOT, Mailbox, build, environment, free_port, gunicorn, smtp_server
+from tests.parts.notice import NOTICE, notice
+from tests.parts.processes import ROOT, free_port, listens, until
+from tests.parts.relays import Mailbox, smtp_server
+from tests.parts.stack import build, environment, gunicorn
 
 SITE_DATE = "2027-02-10"
-NOTICE = """\
-Title: Someone read mail & <files>
-Breached: 2027-02-01
-Discovered: 2027-02-03
-Published: 2027-02-05
-Updated: 2027-02-07
-Until: 2027-02-10
-Contact: Privacy desk (privacy@example.org)
-
-## What happened
-Someone read *mail*.
-
-## What was affected
-Names.
-
-## What was not affected
-Passwords.
-
-## Possible consequences
-False mail.
-
-## What we have done
-We closed the account.
-
-## What we will do
-We will check the others.
-
-## What you should do
-Do not open attachments.
-
-## Who did it
-We do not know.
-"""
 ATOM = {"atom": "http://www.w3.org/2005/Atom"}
 BANNER = "//aside[@aria-label='Security-breach notice']//a/@href"
-PEOPLE = "email,name\n" + "".join(f"person-{number}@example.com,\n" for number in range(1000))
+MANY = 400
+PEOPLE = "email,name\n" + "".join(f"person-{number}@example.com,\n" for number in range(MANY))
 FIVE = PEOPLE[: PEOPLE.index("person-5")]
-
-
-def notice(**changed: str) -> str:
-    """Return a notice with the text of some labelled lines changed."""
-    lines = [line.partition(":") for line in NOTICE.split("\n")]
-    return "\n".join(
-        f"{label}: {changed[label]}" if label in changed else "".join([label, *rest])
-        for label, *rest in lines
-    )
 
 
 @pytest.fixture(scope="module")
@@ -424,20 +385,11 @@ def test_unfinished_notice(run: Run, mailbox: Mailbox, notice_path: Path, text: 
 
 @dataclass
 class Troubled(Mailbox):
-    """A relay that counts connections and has trouble with one message."""
+    """A relay that counts connections and may break them."""
 
     trouble: str = ""
     connections: set[object] = field(default_factory=set)
     arrivals: list[float] = field(default_factory=list)
-
-    async def handle_RCPT(  # noqa: N802
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        """Refuse one person, or end the connection once when it has carried a message."""
-        if self.trouble == "refused" and address == "person-2@example.com":
-            return "550 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 known"
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -462,15 +414,17 @@ class Troubled(Mailbox):
 @pytest.mark.parametrize(
     ("trouble", "connections", "left"),
     [
-        ("", 1, {}),
+        ("none", 1, {}),
         ("ended", 3, {}),
         ("refused", 1, {"person-2@example.com": "refused"}),
         ("dropped", 2, {"person-2@example.com": "in-doubt"}),
     ],
+    ids=["none", "ended", "refused", "dropped"],
 )
 def test_troubled_relay(run: Run, trouble: str, connections: int, left: dict[str, str]) -> None:
     """One connection carries all; where it ends, the next goes on; who was not surely reached is named."""
-    with smtp_server(relay := Troubled(trouble=trouble)):
+    unknown = ("person-2@example.com",) if trouble == "refused" else ()
+    with smtp_server(relay := Troubled(trouble=trouble, unknown=unknown)):
         sent = run(relay.relay, FIVE, "--send", "--rate", "1000")
 
     reached = {"person-2@example.com"} if trouble != "refused" else set()
@@ -483,12 +437,12 @@ def test_troubled_relay(run: Run, trouble: str, connections: int, left: dict[str
 
 
 def test_rate(run: Run) -> None:
-    """No more messages go out per second than --rate says."""
+    """No more messages go out per second than --rate says: the fifth comes no sooner than its turn."""
     with smtp_server(relay := Troubled()):
-        run(relay.relay, FIVE, "--send", "--rate", "10")
+        run(relay.relay, FIVE, "--send", "--rate", "4")
 
     assert len(relay.arrivals) == 5
-    assert 0.2 < relay.arrivals[-1] - relay.arrivals[0] < 5
+    assert relay.arrivals[-1] - relay.arrivals[0] > 0.5  # a second, less what a busy machine may take off
 
 
 def test_second_relay(run: Run, mailbox: Mailbox) -> None:
@@ -513,7 +467,7 @@ def test_interrupted(site: Path, notice_path: Path, ending: signal.Signals) -> N
     """Ended early, the command still says who was not reached."""
     with smtp_server(relay := Troubled()):
         command = start(site, relay.relay, notice_path, FIVE, "--rate", "2")
-        wait_until(lambda: bool(relay.received))
+        until(lambda: bool(relay.received))
         command.send_signal(ending)
         left, _errors = command.communicate(timeout=30)
 
@@ -536,26 +490,12 @@ def start(site: Path, relays: str, notice_path: Path, people: str, *options: str
     )
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return once it holds; give up after a minute."""
-    give_up = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
-
-
-def listens(port: int) -> bool:
-    """Tell whether something takes connections on this port."""
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
-
-
 @contextmanager
 def relay_process(port: int, taken: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a mail relay of its own, which can be killed; it appends what it takes to a file."""
     command = [sys.executable, "-u", "-m", "aiosmtpd", "-n", "-l", f"{HOST}:{port}"]
     with taken.open("ab") as file, subprocess.Popen(command, stdout=file) as process:
-        wait_until(lambda: listens(port))
+        until(lambda: listens(port))
         yield process
         process.kill()
 
@@ -565,16 +505,15 @@ def people_in(taken: Path) -> Counter[str]:
     return Counter(re.findall(r"(?ms)^To: (\S+)$.*?^-+ END MESSAGE", taken.read_text("utf-8")))
 
 
-def test_thousand_people(site: Path, run: Run, notice_path: Path, tmp_path: Path) -> None:
-    """With the relay killed in the middle and the rest fed in again, nobody is missed.
-
-    Nobody gets it twice but the one who was in doubt, if there was one.
-    """
+def test_relay_killed_while_many_are_written_to(
+    site: Path, run: Run, notice_path: Path, tmp_path: Path
+) -> None:
+    """After the relay was killed and the rest was sent, each has one message; one in doubt may have two."""
     port, taken = free_port(), tmp_path / "taken"
     relays, fast = f"smtp://{HOST}:{port}", ["--rate", "100000"]
     with relay_process(port, taken) as relay:
         command = start(site, relays, notice_path, PEOPLE, *fast)
-        wait_until(lambda: taken.read_bytes().count(b" END MESSAGE ") > 300)
+        until(lambda: taken.read_bytes().count(b" END MESSAGE ") > MANY // 4)
         relay.kill()
         rest, _errors = command.communicate(timeout=60)
     left = unreached(rest)
@@ -584,8 +523,8 @@ def test_thousand_people(site: Path, run: Run, notice_path: Path, tmp_path: Path
     copies = people_in(taken)
 
     assert command.returncode == 1
-    assert 0 < len(left) <= 700
+    assert 0 < len(left) < MANY * 3 // 4
     assert len(doubtful) <= 1
     assert (again.returncode, again.stdout) == (0, "")
-    assert set(copies) == {f"person-{number}@example.com" for number in range(1000)}
+    assert set(copies) == {f"person-{number}@example.com" for number in range(MANY)}
     assert {person for person, count in copies.items() if count > 1} <= set(doubtful)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import trustme
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from devtools.loopback import HOST
-from tests.parts.stack import ROOT, Mailbox, environment, free_port, scripted_relay, smtp_server
+from tests.parts.processes import ROOT, free_port
+from tests.parts.relays import PASSWORD, Mailbox, lets_in, presenting, scripted_relay, smtp_server
+from tests.parts.stack import environment
 
-PASSWORD = "the relay's word: 4711"  # noqa: S105 - it guards nothing
 SAYS = {
     "trusted": "proved by TLS who it is and took our login",
     "wrong password": "refused the login (535): check the user in FLASK_MAIL_RELAYS",
@@ -41,33 +41,16 @@ def check_mail(site: Path, relays: str, *options: str, **changed: str) -> subpro
     )
 
 
-def knows_password(
-    _server: SMTP, _session: Session, _envelope: Envelope, _method: str, given: Any
-) -> AuthResult:
-    """Let in who says the right password as the user `website`."""
-    right = given == LoginPassword(b"website", PASSWORD.encode())
-    return AuthResult(success=right, handled=False)
-
-
-def presenting(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """Return the TLS of a relay that shows this certificate."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    certificate.configure_cert(context)
-    return context
-
-
 @pytest.fixture(scope="module")
-def said(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def said(
+    site: Path, authority: trustme.CA, ca_file: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """Return what the command says of relays of every kind, asked once, and its exit status."""
-    folder = tmp_path_factory.mktemp("check")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    (folder / "password").write_text(PASSWORD)
-    good, scripts = (
-        presenting(authority.issue_cert(HOST)),
-        {"turns us away": b"554 no\r\n", "says nothing": 3600.0},
-    )
-    login = {"authenticator": knows_password, "auth_require_tls": False}
+    password = tmp_path_factory.mktemp("check") / "password"
+    password.write_text(PASSWORD)
+    good = presenting(authority.issue_cert(HOST))
+    scripts = {"turns us away": b"554 no\r\n", "says nothing": 3600.0}
+    login = {"authenticator": lets_in("website"), "auth_require_tls": False}
     with ExitStack() as stack:
 
         def secure(context: ssl.SSLContext, **options: Any) -> int:
@@ -90,10 +73,7 @@ def said(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
             "nobody there": f"smtps://{HOST}:{free_port()}",
             **{name: f"smtp://{HOST}:{scripted(banner=(step,))}" for name, step in scripts.items()},
         }
-        files = {
-            "FLASK_MAIL_CA_FILE": str(folder / "ca.pem"),
-            "FLASK_MAIL_PASSWORD_FILE": str(folder / "password"),
-        }
+        files = {"FLASK_MAIL_CA_FILE": ca_file, "FLASK_MAIL_PASSWORD_FILE": str(password)}
         asked = check_mail(site, ",".join(relays.values()), FLASK_MAIL_DEADLINE="1", **files)
     lines = {line.partition(" ")[0]: line for line in (asked.stdout + asked.stderr).splitlines()}
     return {name: lines[url.rpartition("@")[2].rpartition("/")[2]] for name, url in relays.items()} | {
@@ -103,17 +83,17 @@ def said(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
 
 @pytest.mark.parametrize("relay", SAYS)
 def test_every_failure_is_explained(said: dict[str, str], relay: str) -> None:
-    """Of each relay one sentence says that all is well, or what is wrong and what to do about it."""
+    """One sentence for each relay says that all is well, or what is wrong and what to do about it."""
     assert SAYS[relay] in said[relay]
 
 
-def test_exit_status_tells_of_failure(said: dict[str, str]) -> None:
+def test_one_failure_fails_the_command(said: dict[str, str]) -> None:
     """One relay that fails is enough for a timer to raise the alarm."""
     assert said["status"] == "1"
 
 
-def test_nothing_is_sent_unasked(site: Path, mailbox: Mailbox) -> None:
-    """Without --send all is checked and no mail goes out, whatever the environment says."""
+def test_nothing_is_sent_without_send(site: Path, mailbox: Mailbox) -> None:
+    """Without --send the command checks everything and sends nothing, whatever the environment says."""
     checked = check_mail(site, mailbox.relay, FLASK_CHECK_MAIL_SEND="1")
 
     assert (checked.returncode, len(mailbox.received)) == (0, 0)
@@ -130,22 +110,9 @@ def test_send_delivers_one_message(site: Path, mailbox: Mailbox) -> None:
     assert received.message["Auto-Submitted"] == "auto-generated"
 
 
-class Picky(Mailbox):
-    """A relay that knows only some of the recipients."""
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd calls this by its name
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        """Refuse the addresses of sales."""
-        if address.startswith("sales"):
-            return "550 nobody of this name"
-        envelope.rcpt_tos.append(address)
-        return "250 fine"
-
-
 def test_recipient_refused(site: Path) -> None:
     """A recipient whom the relay does not know is named, though the test message reaches the others."""
-    with smtp_server(Picky()) as relay:
+    with smtp_server(Mailbox(unknown=("sales@example.org",))) as relay:
         checked = check_mail(site, relay.relay, "--send")
 
     assert checked.returncode == 1

@@ -1,4 +1,4 @@
-"""Whatever fails, the form backend keeps its word: with real parts, and a relay that keeps none."""
+"""Whatever fails, the form backend tells the truth: with real parts, and a relay that breaks every rule."""
 
 import random
 import resource
@@ -14,30 +14,29 @@ import trustme
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from devtools.loopback import HOST
-from tests.form_backend.forms.test_forms import REQUEST, shown_values
-from tests.form_backend.mail.test_relays import DRIP, DROP, GARBAGE, HANG, assert_all_kept, attempts
-from tests.form_backend.test_messages import LINES, free_text
-from tests.parts.postfix import PASSWORD, Postfix, postfix
-from tests.parts.soak import NOT_SENT, THANKED, Enquiry, Plan, said, soak
-from tests.parts.stack import (
-    ENQUIRY,
-    SECRET,
-    Backend,
+from tests.parts.forms import ENQUIRY, LINES, REQUEST, SECRET, assert_all_kept, free_text, shown_values, token
+from tests.parts.postfix import Postfix, postfix
+from tests.parts.processes import children, until
+from tests.parts.relays import (
+    DRIP,
+    DROP,
+    GARBAGE,
+    HANG,
+    LATER,
+    NEVER,
+    PASSWORD,
     Mailbox,
     Received,
     ScriptedRelay,
-    Serve,
     Step,
-    children,
-    gunicorn,
-    scripted_relay,
-    token,
 )
+from tests.parts.soak import NOT_SENT, THANKED, Enquiry, Plan, said, soak
+from tests.parts.stack import Backend, Serve, gunicorn
 from tests.parts.unreliable import EXTENSIONS, Habits, UnreliableRelay
 
 
-def test_law(site: Path, tmp_path: Path) -> None:
-    """While relays, lines and processes fail, thanks mean one mail as typed, and no mail goes untold."""
+def test_no_lie_while_everything_fails(site: Path, tmp_path: Path) -> None:
+    """While relays, connections and processes fail, every answer is true of what is in the mailbox."""
     lies, table = soak(site, tmp_path, Plan("4711", submissions=250, failures=5, with_postfix=False))
 
     assert not lies, table
@@ -73,7 +72,7 @@ def test_delivery_through_postfix(serve: Serve, debian: Postfix, scheme: str) ->
     assert free_text(first) == "\n".join(LINES)
     assert b"with UTF8SMTPSA id" in first.source
     assert "Reply-To: jörg@example.com\r\n".encode() in first.source
-    refused = [line for line in backend.log if line["event"] == "recipient_refused"]
+    refused = backend.logged("recipient_refused")
     assert [(line["recipient"], line["smtp_code"]) for line in refused] == [(0, 554), (0, 554)]
     assert PASSWORD not in backend.log_file.read_text("utf-8")
 
@@ -96,7 +95,8 @@ def trusting(
         yield running
 
 
-HONOURED = [*(Habits(offers=offered) for offered in EXTENSIONS), Habits(splits=True)]
+HONOURED = {" ".join(offers) or "no extension": Habits(offers=offers) for offers in EXTENSIONS}
+HONOURED |= {"replies byte by byte": Habits(splits=True)}
 NOT_HONOURED = {
     "reads one command of a packet": Habits(one_command_a_packet=True),
     "takes the chunk for commands": Habits(knows_bdat=False),
@@ -116,12 +116,11 @@ COMMANDS = [
     ".",
     "QUIT",
 ]
-WRAPPED = [
-    f"{'x' * 73}{command}" for command in COMMANDS
-]  # quoted-printable begins a new line with the command
+# Quoted-printable begins a new line with the command.
+WRAPPED = [f"{'x' * 73}{command}" for command in COMMANDS]
 
 
-@pytest.mark.parametrize("habits", HONOURED)
+@pytest.mark.parametrize("habits", HONOURED.values(), ids=HONOURED)
 def test_extensions(trusting: Backend, careless: UnreliableRelay, habits: Habits) -> None:
     """With any set of extensions, and replies joined in one packet or split into bytes, all arrives."""
     careless.behave(habits)
@@ -153,13 +152,6 @@ def test_extensions_that_are_not_honoured(trusting: Backend, careless: Unreliabl
 
 
 @pytest.fixture(scope="module")
-def relay() -> Iterator[ScriptedRelay]:
-    """Run a relay that follows a script."""
-    with scripted_relay() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def guarded(site: Path, relay: ScriptedRelay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """Run a form backend that asks that relay for TLS, and then, as a second relay, for a login."""
     folder = tmp_path_factory.mktemp("guarded")
@@ -170,17 +162,17 @@ def guarded(site: Path, relay: ScriptedRelay, tmp_path_factory: pytest.TempPathF
         yield running
 
 
-@pytest.mark.parametrize(
-    ("does", "outcome"),
-    [
-        ((b"454 later\r\n",), "refused"),
-        ((b"554 never\r\n",), "refused"),
-        (HANG, "slow"),
-        (DRIP, "slow"),
-        (DROP, "unreachable"),
-        (GARBAGE, "unreachable"),
-    ],
-)
+BEFORE_THE_ENVELOPE: dict[str, tuple[Step, str]] = {
+    "later": (LATER, "refused"),
+    "never": (NEVER, "refused"),
+    "hangs": (HANG, "slow"),
+    "drips": (DRIP, "slow"),
+    "drops": (DROP, "unreachable"),
+    "garbage": (GARBAGE, "unreachable"),
+}
+
+
+@pytest.mark.parametrize(("does", "outcome"), BEFORE_THE_ENVELOPE.values(), ids=BEFORE_THE_ENVELOPE)
 def test_faults_before_the_envelope(guarded: Backend, relay: ScriptedRelay, does: Step, outcome: str) -> None:
     """Whatever a relay does when asked for TLS or shown the login, it hears nothing of the message."""
     relay.follow(EHLO=(b"250-relay\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n",), STARTTLS=does, AUTH=does)
@@ -189,13 +181,13 @@ def test_faults_before_the_envelope(guarded: Backend, relay: ScriptedRelay, does
     page = guarded.enquire(message=f"{does!r}")
 
     assert_all_kept(page, ENQUIRY | {"message": f"{does!r}"})
-    tried = {attempt["relay"]: attempt["outcome"] for attempt in attempts(guarded, since)}
+    tried = {attempt["relay"]: attempt["outcome"] for attempt in guarded.logged("relay", since)}
     assert tried == {0: outcome, 1: outcome}
     assert b"mail from" not in relay.heard.lower()
 
 
-def test_no_file_descriptor_is_left(serve: Serve, relay: ScriptedRelay) -> None:
-    """With none for a relay, people are told and keep every word; with none for a client, it waits for it."""
+def test_out_of_file_descriptors(serve: Serve, relay: ScriptedRelay) -> None:
+    """Without one for the relay, people are told and keep every word; without one for a client, it waits."""
     relay.follow(taken=(0.5, b"250 fine\r\n"))
     backend = serve(relay.relay, GUNICORN_CMD_ARGS="--keep-alive=60")
     asked = [("/enquiry/", ENQUIRY), ("/your-information/", REQUEST)] * 2
@@ -204,8 +196,7 @@ def test_no_file_descriptor_is_left(serve: Serve, relay: ScriptedRelay) -> None:
         clients = [stack.enter_context(httpx.Client(base_url=backend.url, timeout=60)) for _ in sent]
         doors = [replace(backend, client=client) for client in clients]
         shown = [door.form(path) for door, (path, _words) in zip(doors, sent, strict=True)]
-        while b"noop" not in relay.heard:
-            relay.over.wait(0.1)
+        until(lambda: b"noop" in relay.heard)
         [worker] = children(backend.process)
         used = {int(path.name) for path in Path(f"/proc/{worker}/fd").iterdir()}
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (min(set(range(99)) - used),) * 2)
@@ -219,7 +210,7 @@ def test_no_file_descriptor_is_left(serve: Serve, relay: ScriptedRelay) -> None:
 
     assert httpx.get(f"{backend.url}/healthz", timeout=30).status_code == 200
     assert backend.enquire().status_code == 303
-    assert "OSError" in {line.get("error") for line in backend.log if line["event"] == "fault"}
+    assert "OSError" in {line.get("error") for line in backend.logged("fault")}
     told = [said(answer.status_code, answer.text) for answer in answers]
     assert {NOT_SENT} <= {*told} <= {NOT_SENT, THANKED}  # one may have found a connection ready
     assert relay.taken == 1 + told.count(THANKED)
@@ -227,8 +218,8 @@ def test_no_file_descriptor_is_left(serve: Serve, relay: ScriptedRelay) -> None:
         assert answer.status_code == 303 or shown_values(answer)["name"] == words["name"]
 
 
-def test_full_disk(serve: Serve, mailbox: Mailbox) -> None:
-    """Where no file can grow, not even the log, nobody notices."""
+def test_disk_full(serve: Serve, mailbox: Mailbox) -> None:
+    """Where no file can grow, not even the log, every answer is as ever."""
     backend = serve(mailbox.relay)
     for pid in (backend.process.pid, *children(backend.process)):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
@@ -242,10 +233,10 @@ def test_full_disk(serve: Serve, mailbox: Mailbox) -> None:
 
 
 class AnHourAhead(TimestampSigner):
-    """A clock that goes wrong."""
+    """Sign as a server does whose clock is an hour ahead."""
 
     def get_timestamp(self) -> int:
-        """Return the time as that clock has it."""
+        """Return that clock's time."""
         return super().get_timestamp() + 3600
 
 

@@ -1,11 +1,11 @@
-"""Several processes that share a store, Debian's Redis: one mail, one count, and nothing typed in it."""
+"""Several processes that share a Redis: the same words go out once, limits hold, nothing typed is in it."""
 
 import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import cycle
@@ -18,21 +18,12 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from devtools.loopback import HOST
-from form_backend.shared_store import QUIET, TIMEOUT
-from tests.form_backend.test_nothing_stored import Canary
-from tests.parts.stack import (
-    ENQUIRY,
-    Backend,
-    Mailbox,
-    ScriptedRelay,
-    Serve,
-    Step,
-    free_port,
-    gunicorn,
-    needs_debian_package,
-    scripted_relay,
-    token,
-)
+from form_backend.shared_store import QUIET
+from tests.parts.canary import Canary
+from tests.parts.forms import ENQUIRY, token
+from tests.parts.processes import children, free_port, needs_debian_package, until
+from tests.parts.relays import Mailbox, ScriptedRelay, Step
+from tests.parts.stack import Backend, Serve, gunicorn
 
 Replicas = tuple[Backend, Backend]
 SLOWLY: Step = (0.5, b"250 fine\r\n")
@@ -82,13 +73,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
 
 
 @pytest.fixture(scope="module")
-def relay() -> Iterator[ScriptedRelay]:
-    """Run one scripted relay for all tests of a worker."""
-    with scripted_relay() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def replicas(
     site: Path, relay: ScriptedRelay, store: StoreServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Replicas]:
@@ -108,14 +92,6 @@ def send(backend: Backend, address: str, **changed: str) -> httpx.Response:
     return backend.client.post("/enquiry/", data=words, headers=headers)
 
 
-def wait_until(happened: Callable[[], object], look_every: float = 0.01) -> None:
-    """Return once it has happened."""
-    ends = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < ends, "it never happened"
-        time.sleep(look_every)
-
-
 def attempts(relay: ScriptedRelay) -> int:
     """Return how many messages the relay was offered since it follows this script."""
     return relay.heard.upper().count(b"MAIL FROM:")
@@ -123,7 +99,7 @@ def attempts(relay: ScriptedRelay) -> int:
 
 def outcomes(backend: Backend) -> list[str]:
     """Return what became of each post, as logged."""
-    return [line["outcome"] for line in backend.log if line["event"] == "request" and line["status"] != 200]
+    return [line["outcome"] for line in backend.logged("request") if line["status"] != 200]
 
 
 def events(backend: Backend) -> list[str]:
@@ -143,13 +119,13 @@ def events(backend: Backend) -> list[str]:
 def test_same_words_to_two_replicas_at_once(
     replicas: Replicas, relay: ScriptedRelay, does: dict[str, Step], tries: int, outcome: str
 ) -> None:
-    """The second waits for the first; it sends only where that failed in time; then Send works, once."""
+    """The second copy waits for the first, and sends only if that was refused; then Send works, once."""
     first, second = replicas
     address, words = f"198.51.100.{len(outcome)}", {"message": f"At once: {outcome}"}
     relay.follow(**does)
     with ThreadPoolExecutor() as people:
         flying = people.submit(send, first, address, **words)
-        wait_until(lambda: attempts(relay))
+        until(lambda: attempts(relay))
         answers = [send(second, address, **words), flying.result()]
     tried = attempts(relay)
     relay.follow()
@@ -163,17 +139,17 @@ def test_same_words_to_two_replicas_at_once(
     assert relay.taken == (outcome != "delivered")
 
 
-def test_process_that_dies_leaves_a_doubt(replicas: Replicas, relay: ScriptedRelay) -> None:
-    """Who waits for a copy whose process is killed hears, within the time, that it may have reached us."""
+def test_second_copy_when_the_first_process_dies(replicas: Replicas, relay: ScriptedRelay) -> None:
+    """A person whose first copy died with its process is told that it may have reached us."""
     first, second = replicas
     address, words = "198.51.100.99", {"message": "Whose process died"}
     relay.follow(MAIL=(3600.0,))
-    [worker] = Path(f"/proc/{first.process.pid}/task/{first.process.pid}/children").read_text().split()
+    [worker] = children(first.process)
     with ThreadPoolExecutor() as people:
         lost = people.submit(send, first, address, **words)
-        wait_until(lambda: attempts(relay))
+        until(lambda: attempts(relay))
         waiting = people.submit(send, second, address, **words)
-        os.kill(int(worker), signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
         answer = waiting.result()
     relay.follow()
 
@@ -197,7 +173,7 @@ PEOPLE = [
 def test_person_limit_holds_across_replicas(
     replicas: Replicas, relay: ScriptedRelay, addresses: list[str], statuses: list[int]
 ) -> None:
-    """Both count the same person, by a whole /64 of IPv6; what was delivered before is free anywhere."""
+    """Both count the same person, by the /64 of an IPv6 address; a repeat of what was delivered is free."""
     relay.follow()
     messages = [f"From {addresses}, number {number}" for number in range(3)]
     sent = [
@@ -211,14 +187,14 @@ def test_person_limit_holds_across_replicas(
 
 
 def test_post_limit_holds_across_replicas(replicas: Replicas) -> None:
-    """Posts that are refused count for their sender at both."""
+    """Posts with mistakes count against their sender, whichever replica they reach."""
     statuses = [send(replicas[n % 2], "192.0.2.6", email="wrong").status_code for n in range(7)]
 
     assert statuses == [*[422] * 6, 429]
 
 
-def test_many_at_once_do_not_pass_the_limit(replicas: Replicas, relay: ScriptedRelay) -> None:
-    """What fails does not count; of more at once than a person may send, only so many go out."""
+def test_many_at_once_do_not_exceed_the_limit(replicas: Replicas, relay: ScriptedRelay) -> None:
+    """Failures do not count; of too many sent at once, only as many go out as the limit allows."""
     relay.follow(MAIL=(b"451 not now\r\n",))
     failed = [send(backend, "192.0.2.7", message="fails").status_code for backend in replicas]
     relay.follow(taken=SLOWLY)
@@ -234,10 +210,10 @@ def test_many_at_once_do_not_pass_the_limit(replicas: Replicas, relay: ScriptedR
 
 
 @pytest.mark.promise("not-stored")
-def test_store_hears_only_hashes_and_forgets_them(
+def test_store_holds_only_hashes_that_expire(
     replicas: Replicas, relay: ScriptedRelay, store: StoreServer
 ) -> None:
-    """No command to the store holds a word or an address, all that it keeps expires, and no file is made."""
+    """The store gets no typed word and no address, each of its keys expires, and it writes no file."""
     canary, address = Canary(), "203.0.113.77"
     with socket.create_connection((HOST, store.port)) as listener:
         listener.sendall(b"MONITOR\r\n")
@@ -262,7 +238,7 @@ def test_store_hears_only_hashes_and_forgets_them(
 
 
 def test_store_that_fails_stops_nobody(replicas: Replicas, relay: ScriptedRelay, store: StoreServer) -> None:
-    """It freezes under many posts, then is gone: all go through, no word is logged; then it is back."""
+    """While the store hangs or is gone, all posts go through and no word is logged; then it is used again."""
     relay.follow()
     canary = Canary()
     words = canary.words | {"message": f"{canary.mark} again"}
@@ -279,7 +255,7 @@ def test_store_that_fails_stops_nobody(replicas: Replicas, relay: ScriptedRelay,
 
     assert [answer.result().status_code for answer in flying] == [303] * 8
     assert (alone, lost) == ([303, 303], 9)
-    wait_until(lambda: is_shared(replicas, relay), look_every=0.25)
+    until(lambda: is_shared(replicas, relay), look_every=0.25)
     for backend in replicas:
         assert "store_away" in events(backend)
         assert not canary.found_in(backend.log_file.read_bytes())
@@ -294,8 +270,8 @@ def is_shared(replicas: Replicas, relay: ScriptedRelay) -> bool:
     return relay.taken == 1 and all("store_back" in events(backend) for backend in replicas)
 
 
-def test_store_that_never_answers_costs_one_timeout(serve: Serve, mailbox: Mailbox) -> None:
-    """One submission waits for a black hole, once; for some seconds none asks again."""
+def test_silent_store_is_asked_once(serve: Serve, mailbox: Mailbox) -> None:
+    """Only the first submission waits for a store that never answers; for some seconds none asks again."""
     with socket.create_server((HOST, 0)) as black_hole:
         backend = serve(mailbox.relay, FLASK_LIMITS_URL=f"redis://{HOST}:{black_hole.getsockname()[1]}")
         began = time.monotonic()
@@ -308,7 +284,6 @@ def test_store_that_never_answers_costs_one_timeout(serve: Serve, mailbox: Mailb
             asked += 1
 
     assert [answer.status_code for answer in answers] == [303, 303, 303]
-    assert answers[0].elapsed.total_seconds() < 2 * TIMEOUT
     assert 1 <= asked <= may_ask
     assert events(backend).count("store_away") == 1
 
@@ -321,10 +296,10 @@ def accepted(listener: socket.socket) -> socket.socket | None:
         return None
 
 
-def test_workers_that_share_nothing_say_so(
+def test_workers_without_a_store_say_so(
     serve: Serve, backend: Backend, replicas: Replicas, mailbox: Mailbox
 ) -> None:
-    """Several workers with memory of their own say so once at start; one alone, or with a store, does not."""
+    """Several workers without a store log one line at start; one worker alone, or with a store, does not."""
     apart = serve(mailbox.relay, WEB_CONCURRENCY="2")
 
     assert events(apart).count("memory_per_worker") == 1

@@ -12,8 +12,10 @@ import lxml.html
 import pytest
 
 from devtools.loopback import HOST
-from tests.form_backend.forms.test_forms import REQUEST, shown_values
-from tests.parts.stack import ENQUIRY, Backend, Mailbox, Serve, free_port, gunicorn, token
+from tests.parts.forms import ENQUIRY, REQUEST, shown_values, token
+from tests.parts.processes import free_port
+from tests.parts.relays import Mailbox
+from tests.parts.stack import Backend, Serve, gunicorn
 
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 

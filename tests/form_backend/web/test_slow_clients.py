@@ -1,7 +1,6 @@
 """Clients that send or read a few bytes at a time hold nobody else up."""
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,7 +8,10 @@ from pathlib import Path
 import httpx
 
 from devtools.loopback import HOST
-from tests.parts.stack import ENQUIRY, Backend, Mailbox, Serve, free_port, needs_debian_package
+from tests.parts.forms import ENQUIRY
+from tests.parts.processes import free_port, needs_debian_package, until
+from tests.parts.relays import Mailbox
+from tests.parts.stack import Backend, Serve
 from tests.parts.web_server import nginx
 
 # That few, so that few slow clients could hold them all.
@@ -35,9 +37,7 @@ def slow_clients(url: str, port: int, *modes: str) -> Iterator[None]:
     command = ["slowhttptest", "-c", str(EACH), "-r", "100", "-i", "5", "-l", "60", "-u", f"{url}/enquiry/"]
     running = [subprocess.Popen([*command, *SLOW[mode]], stdout=subprocess.DEVNULL) for mode in modes]
     try:
-        while connections(port) < EACH * len(modes):
-            assert not any(process.poll() for process in running), "slowhttptest ended"
-            time.sleep(0.02)
+        until(lambda: connections(port) >= EACH * len(modes))
         yield
     finally:
         for process in running:

@@ -6,15 +6,21 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from plugins.notice_file import HEADINGS
-from tests.parts.stack import ROOT
+from tests.parts.processes import ROOT
+from tests.parts.stack import once, statement_in_force
 
-SITE_DATE = "2026-12-01"
+TODAY = datetime.now(UTC).date()
+SITE_DATE, IN_FORCE = TODAY.isoformat(), statement_in_force()
+EARLIER, EARLIEST = (f"{int(IN_FORCE[:4]) - years}{IN_FORCE[4:]}" for years in (1, 2))
+NEXT, NEW, LAST = (f"{TODAY.year + years}-06-01" for years in (1, 2, 3))
 NO_TAG = "is not for pages. Take it out; text, tables and pictures do without."
 NO_ATTRIBUTE = "is not for pages. Take it out."
 NO_SCHEME = "Begin it with / for a page of ours, else with https:, mailto: or tel:."
@@ -47,16 +53,16 @@ NONE_IN_FORCE = (
     f"No statement is in force on {SITE_DATE}. Name one that is no draft by that day or an earlier one."
 )
 WITHDRAWN = (
-    "The statement's version of 2026-11-22 was published, and is there no more. "
-    "Put content/privacy/2026-11-22.md back, not as a draft"
+    f"The statement's version of {IN_FORCE} was published, and is there no more. "
+    f"Put content/privacy/{IN_FORCE}.md back, not as a draft"
 )
 A_DAY = "A version is named by the day on which it takes effect. Name this file content/privacy/"
-SAME_DAY = "content/privacy/2026-11-22.md is for the same day. Keep one of the two, under that name."
+SAME_DAY = f"content/privacy/{IN_FORCE}.md is for the same day. Keep one of the two, under that name."
 
 STATEMENT = "/about-us/customerprivacystatement/"
-OURS = (ROOT / "content/privacy/2026-11-22.md").read_text("utf-8")
+OURS = (ROOT / f"content/privacy/{IN_FORCE}.md").read_text("utf-8")
 SPOILT = OURS.replace("- E-mail address", "- Shoe size").replace("#promise-not-stored", "#promise-not-stord")
-OTHER_VERSIONS = re.compile(r"^(?!2026-11-22)\d{4}-\d\d-\d\d = .*\n", re.MULTILINE)
+OTHER_VERSIONS = re.compile(rf"^(?!{IN_FORCE})\d{{4}}-\d\d-\d\d = .*\n", re.MULTILINE)
 RECORD = OTHER_VERSIONS.sub("", (ROOT / "content/published.toml").read_text("utf-8"))
 PUBLISHED = tomllib.loads(RECORD)
 REDIRECTS = """
@@ -300,7 +306,7 @@ FILES: dict[str, tuple[str, ...]] = {
     ),
     f"pages{STATEMENT.rstrip('/')}.md": (
         page("k"),
-        f"1: content/privacy/2026-11-22.md has the address {STATEMENT} {TOO}",
+        f"1: content/privacy/{IN_FORCE}.md has the address {STATEMENT} {TOO}",
     ),
     "pages/new.md": (
         page("n"),
@@ -330,26 +336,26 @@ FILES: dict[str, tuple[str, ...]] = {
         f'6: "example.com" {FILL_IN}',
     ),
     # The statement
-    "privacy/2026-11-22.md": (
+    f"privacy/{IN_FORCE}.md": (
         OURS.replace("all reasonable precautions", "all precautions"),
         (
-            "1: The version of 2026-11-22 has been in force, so its text may not change. "
+            f"1: The version of {IN_FORCE} has been in force, so its text may not change. "
             "Take the change back, and write a new version, in a file of its own."
         ),
     ),
-    "privacy/2027-06-01.md": (
+    f"privacy/{NEXT}.md": (
         OURS,
         (
             "1: This version was published in other words. "
             "If they are to change, write in content/published.toml: "
-            f'2027-06-01 = "{sha256(OURS.encode()).hexdigest()}"'
+            f'{NEXT} = "{sha256(OURS.encode()).hexdigest()}"'
         ),
     ),
-    "privacy/2028-01-01.md": (
+    f"privacy/{NEW}.md": (
         SPOILT,
         (
             "1: This version is not on record. Add this line at the end of content/published.toml: "
-            f'2028-01-01 = "{sha256(SPOILT.encode()).hexdigest()}"'
+            f'{NEW} = "{sha256(SPOILT.encode()).hexdigest()}"'
         ),
         (
             '1: The promise "not-stored" is not marked. '
@@ -371,8 +377,8 @@ FILES: dict[str, tuple[str, ...]] = {
             'docs/promises.md knows no promise "not-stord". Did you mean "not-stored"?'
         ),
     ),
-    "privacy/20261122.md": (OURS, f"1: {SAME_DAY}"),
-    "privacy/old/2026-11-22.md": (OURS, f"1: {SAME_DAY}"),
+    f"privacy/{IN_FORCE.replace('-', '')}.md": (OURS, f"1: {SAME_DAY}"),
+    f"privacy/old/{IN_FORCE}.md": (OURS, f"1: {SAME_DAY}"),
     "privacy/next.md": (OURS, f"1: {A_DAY}2027-01-31.md."),
     "privacy/2027-02-30.md": (OURS, f"1: {A_DAY}2027-01-31.md."),
     "privacy/2027-5-1.md": (OURS, f"1: {A_DAY}2027-05-01.md."),
@@ -402,45 +408,44 @@ FILES |= {
     for number, (text, *wrong) in enumerate(TEXTS, 1)
 }
 
-# What the world relies on
-UNWRITTEN = {
-    "pages/latin.md",
-    "pages/new.md",
-    "pages/your-information.md",
-    f"pages{STATEMENT.rstrip('/')}.md",
+DRAFTS: dict[str, tuple[str, ...]] = {
+    "pages/unfinished.md": (page("u", "TODO", "Status: draft\n"), f'5: "TODO" {FILL_IN}')
 }
-NEW = [
-    f"/{name.replace('pages/', '').replace('news/', 'news-articles/').removesuffix('.md')}/"
-    for name in FILES
-    if name.startswith(("pages/", "news/")) and name.endswith(".md") and name not in UNWRITTEN
-]
-ADDRESSES = ", ".join(f'"{address}"' for address in [*PUBLISHED["addresses"], *NEW])
 # As published, and in force still: only links that lead on from an old address are let be.
 FIXED = f"{OURS}\n[Moved](/moved/)\n"
-FILES["privacy/2026-11-01.md"] = (FIXED,)
+FILES[f"privacy/{EARLIER}.md"] = (FIXED,)
 FILES["published.toml"] = (
     f"""addresses = ["/moved/",
 "/gone-from-here/",
-{ADDRESSES}]
+ADDRESSES]
 [statement]
-2026-01-01 = "in force once"
-2027-06-01 = "in other words"
-2029-01-01 = "announced"
-2026-11-22 = "{PUBLISHED["statement"]["2026-11-22"]}"
-2026-11-01 = "{sha256(FIXED.encode()).hexdigest()}"
+{EARLIEST} = "in force once"
+{NEXT} = "in other words"
+{LAST} = "announced"
+{IN_FORCE} = "{PUBLISHED["statement"][IN_FORCE]}"
+{EARLIER} = "{sha256(FIXED.encode()).hexdigest()}"
 """,
     (
         "2: /gone-from-here/ was published, and no page has this address now. Put the page back, or write "
         '"/gone-from-here/" = "/the-new-page/" under [redirects] in content/organisation.toml.'
     ),
-    f"5: {WITHDRAWN.replace('2026-11-22', '2026-01-01')}.",
+    f"5: {WITHDRAWN.replace(IN_FORCE, EARLIEST)}.",
     (
-        f"7: {WITHDRAWN.replace('2026-11-22', '2029-01-01')}, "
+        f"7: {WITHDRAWN.replace(IN_FORCE, LAST)}, "
         "or take this line out, since the version is not in force yet."
     ),
 )
+NOT_PUBLISHED = {
+    *DRAFTS,
+    "pages/latin.md",
+    "pages/new.md",
+    "pages/your-information.md",
+    f"pages{STATEMENT.rstrip('/')}.md",
+}
+# The files that a mistake in another file needs: all of them need the first three.
+NEEDED = ["organisation.toml", "published.toml", f"privacy/{EARLIER}.md"]
+SOME_NEED = {"pages/the-same.md": "pages/text-1.md"}
 
-DRAFTS = {"pages/unfinished.md": (page("u", "TODO", "Status: draft\n"), f'5: "TODO" {FILL_IN}')}
 SETTINGS = """\
 from pathlib import Path
 from {settings} import *
@@ -448,6 +453,15 @@ THEME = "{theme}"
 ORGANISATION = mistakes.read_toml(Path("{organisation}"))
 """
 Files = dict[str, tuple[str, ...]]
+
+
+def addresses(files: Files) -> list[str]:
+    """Return the addresses of the pages among these files that are on record as published."""
+    return [
+        f"/{name.replace('pages/', '').replace('news/', 'news-articles/').removesuffix('.md')}/"
+        for name in files
+        if name.startswith(("pages/", "news/")) and name.endswith(".md") and name not in NOT_PUBLISHED
+    ]
 
 
 def mistakes(files: Files) -> list[str]:
@@ -465,13 +479,14 @@ def write(files: Files, content: Path) -> Path:
     """Add these files to our content, without its drafts and other versions, and return it."""
     shutil.copytree(ROOT / "content", content)
     for path in content.rglob("*.md"):
-        version = path.parent.name == "privacy" and path.stem != "2026-11-22"
+        version = path.parent.name == "privacy" and path.stem != IN_FORCE
         if version or "\nStatus: draft\n" in path.read_text("utf-8"):
             path.unlink()
     (content / "published.toml").write_text(RECORD, "utf-8")
+    listed = ", ".join(f'"{address}"' for address in [*PUBLISHED["addresses"], *addresses(files)])
     for name, (text, *_) in files.items():
         (content / name).parent.mkdir(parents=True, exist_ok=True)
-        (content / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+        (content / name).write_bytes(text.replace("ADDRESSES", listed).encode("utf-8", "surrogateescape"))
     return content
 
 
@@ -486,26 +501,65 @@ def pelican(content: Path, output: Path, settings: str) -> subprocess.CompletedP
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
+def first_words(name: str) -> str:
+    """Return how a case is called: by the file, or by what is typed into a page."""
+    number = re.fullmatch(r"pages/text-(\d+)\.md", name)
+    return " ".join(TEXTS[int(number[1]) - 1][0].split())[:50] if number else name
+
+
+@dataclass
+class Built:
+    """A site that was built with mistakes, and what was said of them."""
+
+    files: Files
+    site: Path
+
+    @property
+    def told(self) -> list[str]:
+        """Return the sentences."""
+        return (self.site.parent / "told").read_text("utf-8").splitlines()
+
+
+@pytest.fixture(scope="module")
+def preview(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build one preview with the mistakes of all the cases that run, and with no others."""
+    tests = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    cases = [test.callspec.params["name"] for test in tests if test.originalname == "test_each_mistake"]
+    chosen = {*NEEDED, *cases, *(SOME_NEED[name] for name in cases if name in SOME_NEED)}
+    files = {name: file for name, file in (FILES | DRAFTS).items() if name in chosen}
+
+    def make(folder: Path) -> None:
+        built = pelican(write(files, folder / "content"), folder / "site", "pelicanconf")
+        assert built.returncode == 0, built.stderr
+        (folder / "told").write_text(built.stderr, "utf-8")
+
+    return Built(files, once(tmp_path_factory, "mistakes", make) / "site")
+
+
+@pytest.mark.parametrize("name", FILES | DRAFTS, ids=first_words)
+def test_each_mistake(preview: Built, name: str) -> None:
+    """Of each file the preview says just what is wrong with it, where, and what to do."""
+    told = [mistake for mistake in preview.told if mistake.startswith(f"content/{name}:")]
+
+    assert told == mistakes({name: preview.files[name]})
+
+
+def test_preview_goes_on(preview: Built) -> None:
+    """The preview says nothing else, in the order of files and lines, and shows every page all the same."""
+    pages = {f"/{path.parent.relative_to(preview.site)}/" for path in preview.site.glob("**/index.html")}
+
+    assert preview.told == mistakes(preview.files)
+    assert set(addresses(preview.files)) <= pages
+
+
 def test_production_stops(tmp_path: Path) -> None:
-    """A production build names every mistake, in the order of files and lines, and writes nothing."""
+    """A production build names every mistake but those in drafts, and writes nothing."""
     built = pelican(write(FILES | DRAFTS, tmp_path / "content"), tmp_path / "site", "publishconf")
     told = built.stderr.splitlines()
 
     assert told == [*mistakes(FILES), f"Not built: {len(told) - 1} mistakes, named above."]
     assert built.returncode == 1
     assert not (tmp_path / "site").exists()
-
-
-def test_preview_goes_on(tmp_path: Path) -> None:
-    """In preview the same mistakes are named, those of drafts too, and every page shows all the same."""
-    built = pelican(write(FILES | DRAFTS, tmp_path / "content"), tmp_path / "site", "pelicanconf")
-    pages = {
-        f"/{path.parent.relative_to(tmp_path / 'site')}/" for path in tmp_path.glob("site/**/index.html")
-    }
-
-    assert built.stderr.splitlines() == mistakes(FILES | DRAFTS)
-    assert built.returncode == 0
-    assert set(NEW) <= pages
 
 
 @pytest.mark.parametrize(
@@ -521,16 +575,17 @@ def test_preview_goes_on(tmp_path: Path) -> None:
             f"content/published.toml:1: {UNREADABLE}\n",
         ),
         (
-            {"privacy/2026-11-22.md": (OURS.replace("\n\n", "\nStatus: draft\n\n", 1),)},
+            {f"privacy/{IN_FORCE}.md": (OURS.replace("\n\n", "\nStatus: draft\n\n", 1),)},
             (
-                f"content/privacy/2026-11-22.md:1: {NONE_IN_FORCE}\n"
-                f"content/published.toml:{line(RECORD, '2026-11-22 =')}: {WITHDRAWN}.\n"
+                f"content/privacy/{IN_FORCE}.md:1: {NONE_IN_FORCE}\n"
+                f"content/published.toml:{line(RECORD, f'{IN_FORCE} =')}: {WITHDRAWN}.\n"
             ),
         ),
     ],
+    ids=["no mistake", "organisation.toml", "published.toml", "no statement in force"],
 )
-def test_nothing_else_to_say(tmp_path: Path, files: Files, told: str) -> None:
-    """Of our own content there is nothing to say; some mistakes hide the others."""
+def test_nothing_else_is_told(tmp_path: Path, files: Files, told: str) -> None:
+    """Our own content has no mistakes; a file that cannot be read is the only one that is told."""
     built = pelican(write(files, tmp_path / "content"), tmp_path / "site", "pelicanconf")
 
     assert built.stderr == told

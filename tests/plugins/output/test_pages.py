@@ -22,8 +22,10 @@ import pytest
 from devtools.front import FORMS as FORM_ADDRESSES
 from form_backend.frames import END_GAP, GAP, NOTE, TITLE, Facts, Site
 from form_backend.views import FORMS
-from tests.form_backend.commands.test_breach_notice import notice
-from tests.parts.stack import ENQUIRY, ORGANISATION, ROOT, Backend, addresses, build
+from tests.parts.forms import ENQUIRY, ORGANISATION
+from tests.parts.notice import notice
+from tests.parts.processes import ROOT
+from tests.parts.stack import Backend, addresses, build
 
 STATEMENT = "/about-us/customerprivacystatement/"
 FRAMES = {

@@ -16,7 +16,8 @@ import lxml.html
 import pytest
 
 from devtools.loopback import HOST
-from tests.parts.stack import ROOT, addresses, build, free_port, website
+from tests.parts.processes import ROOT, free_port
+from tests.parts.stack import addresses, build, website
 from tests.parts.web_server import nginx
 
 ATOM = {"atom": "http://www.w3.org/2005/Atom"}

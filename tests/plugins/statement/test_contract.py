@@ -10,8 +10,10 @@ from pathlib import Path
 import lxml.html
 import pytest
 
+from tests.parts.processes import ROOT
 from tests.parts.promises import register
-from tests.parts.stack import ROOT, Backend, Mailbox
+from tests.parts.relays import Mailbox
+from tests.parts.stack import Backend
 
 SOURCES = ["content", "docs", "theme", "plugins", "form_backend", "pelicanconf.py", "publishconf.py"]
 

@@ -14,7 +14,10 @@ from axe_playwright_python.sync_playwright import Axe
 from lxml.html import HtmlElement, document_fromstring
 from playwright.sync_api import Browser
 
-from tests.parts.stack import ENQUIRY, ROOT, Mailbox, build, gunicorn, put_on_record, website
+from tests.parts.forms import ENQUIRY
+from tests.parts.processes import ROOT
+from tests.parts.relays import Mailbox
+from tests.parts.stack import build, gunicorn, put_on_record, website
 
 NO_FORMS = "http://127.0.0.1:9"  # nothing listens there
 STATEMENT = "about-us/customerprivacystatement"
