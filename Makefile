@@ -36,10 +36,11 @@ test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes opti
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
 
-check: .venv/dev.installed ## check style, types, templates, dead code and the CI workflow
+check: .venv/dev.installed ## check style, types, imports, templates, dead code and the CI workflow
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
+	.venv/bin/lint-imports
 	$(RUN) djlint --quiet --lint --profile jinja $(TEMPLATES)
 	$(RUN) vulture
 	.venv/bin/zizmor --quiet --offline --persona pedantic .github

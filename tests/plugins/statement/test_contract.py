@@ -57,18 +57,18 @@ def test_changed_words_stop_the_build(checkout: Path, site: Path) -> None:
 
     assert (
         'The statement says that we collect "Shoe size", but no field of the form has this label. '
-        "Take the item out, or add the field to form_backend/forms.py."
+        "Take the item out, or add the field to form_backend/labels.py."
     ) in complaints
     assert (
         'The enquiry form asks for "E-mail address", but the statement does not list it. '
-        "List it under this heading, or take the field out of form_backend/forms.py."
+        "List it under this heading, or take the field out of form_backend/labels.py."
     ) in complaints
 
 
 @pytest.mark.promise("only-these-fields")
 def test_changed_form_stops_the_build(checkout: Path) -> None:
     """A field that is asked for under another label, or anew, stops the build."""
-    spoil(checkout / "form_backend" / "forms.py", '"Sector or industry",', '"Identity number",')
+    spoil(checkout / "form_backend" / "labels.py", '"Sector or industry",', '"Identity number",')
     complaints = "\n".join(complaints_of_build(checkout))
 
     assert '"Sector or industry", but no field of the form has this label' in complaints

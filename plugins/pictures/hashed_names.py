@@ -1,6 +1,6 @@
-"""Pictures under names that hold a hash of their content, so that browsers may keep them for good.
+"""Pictures under names that hold a hash of their content: other content has another name.
 
-The web server tells them by such a name, and lets them be kept for a year.
+So the web server, which knows them by such a name, lets browsers keep them for a year.
 """
 
 import re
@@ -12,7 +12,7 @@ from pelican import Pelican, signals
 from pelican.contents import Content
 from pelican.generators import PagesGenerator, StaticGenerator
 
-IMAGES = "images/"  # of content/; other files keep the names by which people may link to them
+IMAGES = "images/"  # in content/; other files keep their names, since people may link to them
 TO_IMAGE = re.compile(rf'(src|href)="(?=/{IMAGES})')
 
 
@@ -23,7 +23,7 @@ def hashed(path: Path, file: Path) -> str:
 
 
 def name_images(generator: StaticGenerator) -> None:
-    """Give each image of the editors its name."""
+    """Give each picture in content/images its name."""
     for image in generator.staticfiles:
         if image.save_as.startswith(IMAGES):
             path = hashed(Path(image.save_as), Path(generator.path, image.source_path))
@@ -31,7 +31,7 @@ def name_images(generator: StaticGenerator) -> None:
 
 
 def follow_images(content: Content) -> None:
-    """Have Pelican lead what says /images/plan.png to that image, whatever its name."""
+    """Have Pelican replace an address like /images/plan.png by the one with the hash."""
     if content._content:  # noqa: SLF001 - its `content` is what Pelican makes of this
         content._content = TO_IMAGE.sub(r'\1="{static}', content._content)  # noqa: SLF001 - as above
 
@@ -46,7 +46,7 @@ def name_theme_files(pelican: Pelican) -> None:
 
 
 def copy_theme_files(generator: PagesGenerator, writer: object) -> None:  # noqa: ARG001 - Pelican sends both
-    """Copy the theme's files to their addresses, which say whether a copy is there already."""
+    """Copy the theme's files to their addresses; a file with that hash in its name needs no second copy."""
     for name, address in generator.settings["THEME_FILES"].items():
         copy = Path(f"{generator.output_path}{address}")
         if not copy.exists():

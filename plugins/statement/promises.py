@@ -1,11 +1,11 @@
-"""The promises that the statement marks, like {: #promise-not-stored }: those of docs/promises.md, all."""
+"""The promises that the statement marks, like {: #promise-not-stored }: exactly those of docs/promises.md."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from plugins.checks.site import Site
-from plugins.mistakes import Mistake, suggestion
+from plugins.reading.mistakes import Mistake, suggestion
+from plugins.reading.site import Site
 
 REGISTER = "docs/promises.md"
 ROW = re.compile(r"^\| ([a-z-]+) \| (?:code|operator|company) \|", re.MULTILINE)
@@ -13,16 +13,16 @@ MARK = "promise-"
 
 
 def check(site: Site) -> Iterator[Mistake]:
-    """Compare the newest version, and in preview drafts; the text of those before it cannot change."""
+    """Compare the newest version and, in preview, drafts with the register; older versions cannot change."""
     register = set(ROW.findall((Path(__file__).parents[2] / REGISTER).read_text("utf-8")))
     for version in [*site.context["STATEMENT_VERSIONS"][:1], *site.context["STATEMENT_DRAFTS"]]:
-        ids = version.source.html.ids
-        marked = {name.removeprefix(MARK): ids[name] for name in ids if name.startswith(MARK)}
+        ids = version.document.html.ids
+        marked = {name.removeprefix(MARK): ids[name][0] for name in ids if name.startswith(MARK)}
         for name in marked.keys() - register:
             cure = suggestion(name, register, f"Add it to {REGISTER} with what keeps it.")
-            yield version.source.path, marked[name], f'{REGISTER} knows no promise "{name}". {cure}'
+            yield version.document.path, marked[name], f'{REGISTER} knows no promise "{name}". {cure}'
         for name in register - marked.keys():
             cure = (
                 f"Write {{: #{MARK}{name} }} under the paragraph that makes it, or take it out of {REGISTER}."
             )
-            yield version.source.path, 1, f'The promise "{name}" is not marked. {cure}'
+            yield version.document.path, 1, f'The promise "{name}" is not marked. {cure}'

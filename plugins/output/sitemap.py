@@ -9,7 +9,8 @@ from pelican import signals
 from pelican.contents import Content
 from pelican.generators import PagesGenerator
 
-NOT_LISTED = {"error", "sent"}  # templates that ask search engines to keep away
+PATH = "sitemap.xml"
+NOT_LISTED = {"error", "sent"}  # templates that ask search engines not to list a page
 XML = ElementMaker(
     namespace="http://www.sitemaps.org/schemas/sitemap/0.9",
     nsmap={None: "http://www.sitemaps.org/schemas/sitemap/0.9"},
@@ -34,7 +35,7 @@ def write_sitemap(generator: PagesGenerator, writer: object) -> None:  # noqa: A
             day = last_modified(content)
             entries.append(XML.url(XML.loc(f"{address}/{content.url}"), *([XML.lastmod(day)] if day else [])))
     source = tostring(XML.urlset(*entries), encoding="utf-8", xml_declaration=True, pretty_print=True)
-    Path(generator.output_path, "sitemap.xml").write_bytes(source)
+    Path(generator.output_path, PATH).write_bytes(source)
 
 
 def register() -> None:

@@ -5,6 +5,7 @@ an address of its own below that, and each but the first has a page there that m
 """
 
 import re
+from collections.abc import Iterator
 from copy import copy
 from datetime import date
 from hashlib import sha256
@@ -16,7 +17,8 @@ from pelican.contents import Page
 from pelican.generators import PagesGenerator
 from pelican.settings import Settings
 
-from plugins.mistakes import report, shown
+from plugins.reading.mistakes import Mistake, shown
+from plugins.reading.site import Site
 
 DAY = re.compile(r"(\d{4})-?(\d{1,2})-?(\d{1,2})(?!\d)")
 
@@ -26,9 +28,9 @@ def folder(settings: Settings) -> Path:
     return Path(settings["PATH"], "privacy")
 
 
-def check_names(generator: PagesGenerator) -> None:
-    """Find files that are not named by a day of their own, which Pelican might pass over."""
-    settings = generator.settings
+def check(site: Site) -> Iterator[Mistake]:
+    """Find files that are not named by a day of their own, and say so where no version is in force."""
+    settings = site.settings
     home = folder(settings)
     for path in sorted(path for path in home.rglob("[!.]*[!~]") if path.is_file()):
         day = day_in(path.name)
@@ -39,7 +41,16 @@ def check_names(generator: PagesGenerator) -> None:
             right = shown(name, settings)
             sentences = f"A version is named by the day on which it takes effect. Name this file {right}."
         if not day or path != name:
-            report(shown(path, settings), 1, sentences)
+            yield shown(path, settings), 1, sentences
+    in_force = site.context["STATEMENT"]
+    if in_force.status == "draft" or in_force.effective > settings["SITE_DATE"]:
+        yield in_force.document.path, 1, none_in_force(settings)
+
+
+def none_in_force(settings: Settings) -> str:
+    """Say that no version is in force, and what to do."""
+    cure = "Name one that is no draft by that day or an earlier one."
+    return f"No statement is in force on {settings['SITE_DATE']}. {cure}"
 
 
 def day_in(name: str) -> date | None:
@@ -89,11 +100,8 @@ def version_in_force(published: list[Page], drafts: list[Page], settings: Settin
     for version in published:
         if version.effective <= settings["SITE_DATE"]:
             return version
-    none = f"No statement is in force on {settings['SITE_DATE']}."
-    cure = "Name one that is no draft by that day or an earlier one."
     if not (others := published or drafts):
-        raise SystemExit(f"{shown(folder(settings), settings)}:1: {none} {cure}")
-    report(shown(Path(others[-1].source_path), settings), 1, f"{none} {cure}")
+        raise SystemExit(f"{shown(folder(settings), settings)}:1: {none_in_force(settings)}")
     return others[-1]
 
 
@@ -151,5 +159,4 @@ def add_filter(pelican: Pelican) -> None:
 def register() -> None:
     """Connect to Pelican."""
     signals.initialized.connect(add_filter)
-    signals.page_generator_init.connect(check_names)
     signals.page_generator_finalized.connect(publish_versions)

@@ -1,4 +1,4 @@
-"""What changed between two texts: additions and deletions marked in the words, for every eye and ear."""
+"""What changed between two texts: additions and deletions, marked for readers and for screen readers."""
 
 import re
 
@@ -9,9 +9,9 @@ from markupsafe import Markup
 from pelican import Pelican, signals
 
 TIDY = {
-    # htmldiff writes a link's address behind its words; only one that changed under the same words is news.
+    # htmldiff writes the address of each link after its words; keep only those that changed.
     r"(?: Link: [^<]*)? </a>": "</a>",
-    # It sets spaces around what it marks, and inside where a line ended.
+    # It puts spaces around what it marks, and inside the mark where a line ended.
     r"(?<=[^>\s])\s+(?=</(?:ins|del)>)": "",
     r" (?=<(?:ins|del)>[,.;:!?)])|(?<=</ins>|</del>) (?=[,.;:!?)])": "",
 }
@@ -35,7 +35,7 @@ def changes_since(new: str, old: str) -> Markup:
 
 
 def speak(edit: HtmlElement) -> None:
-    """Say in hidden words what the marks show, since most screen readers pass over ins and del."""
+    """Say in hidden words what the marks show, since most screen readers ignore ins and del."""
     before, after = (SPAN(CLASS("visually-hidden"), words) for words in SPOKEN[str(edit.tag)])
     before.tail, edit.text = edit.text, None
     edit.insert(0, before)
@@ -43,7 +43,7 @@ def speak(edit: HtmlElement) -> None:
 
 
 def keep_first_of_each_id(root: HtmlElement) -> None:
-    """Drop the second of an id: a chapter that moved stands in the comparison twice."""
+    """Drop an id that occurs again: a chapter that moved occurs in the comparison twice."""
     seen = set()
     for element in root.xpath("//*[@id]"):
         if element.get("id") in seen:

@@ -1,4 +1,4 @@
-"""What a page tells machines: its place on the site, its picture, and as JSON-LD what it is about."""
+"""Structured data: what a page is, as JSON-LD in the terms of schema.org, and its breadcrumbs and picture."""
 
 from functools import cache
 from itertools import accumulate
@@ -10,6 +10,7 @@ from jinja2.runtime import Context
 from lxml.etree import parse
 from pelican import Pelican, signals
 from pelican.contents import Article, Content, Page
+from pelican.generators import Generator
 
 Data = dict[str, Any]
 
@@ -18,7 +19,7 @@ Data = dict[str, Any]
 def above(context: Context, page: Content) -> list[Page]:
     """Return the pages above this one, from the top, without the home page."""
     higher = accumulate(f"{part}/" for part in page.url.split("/")[:-2])
-    return [context["PAGE_AT"][url] for url in higher if url in context["PAGE_AT"]]
+    return [context["PAGES_BY_URL"][url] for url in higher if url in context["PAGES_BY_URL"]]
 
 
 class Picture(NamedTuple):
@@ -141,6 +142,13 @@ def add_filters(pelican: Pelican) -> None:
     pelican.settings["JINJA_FILTERS"].update(filters)
 
 
+def add_pages_by_url(generators: list[Generator]) -> None:
+    """Put PAGES_BY_URL in the context, for breadcrumbs."""
+    context = generators[0].context
+    context["PAGES_BY_URL"] = {page.url: page for page in context["pages"]}
+
+
 def register() -> None:
     """Connect to Pelican."""
     signals.initialized.connect(add_filters)
+    signals.all_generators_finalized.connect(add_pages_by_url)
