@@ -12,7 +12,7 @@ import click
 from flask import render_template
 from flask.cli import with_appcontext
 
-from form_backend.commands.people import People, Person, read_people, write_left_over
+from form_backend.commands.people import REASONS, People, Person, read_people, write_left_over
 from form_backend.mail.outcomes import Delivery, Outcome
 from form_backend.messages import begin, mailbox
 from form_backend.site import Facts, Notice
@@ -46,7 +46,7 @@ def command(services: Services) -> click.Command:
         letter = Letter(find_notice(notice, services.site.facts), services)
         listed = read_list(people)
         for line, _given, reason in listed.skipped:
-            click.echo(f"line {line}: skipped: {reason}", err=True)
+            click.echo(f"line {line}: skipped, since {REASONS[reason]}.", err=True)
         if not listed.people:
             raise click.ClickException("there is nobody to write to.")
         if not send:

@@ -16,7 +16,11 @@ EMAIL_COLUMNS = {"email", "emailaddress"}
 NAME_COLUMNS = {"name", "fullname", "nameandsurname"}
 LONGEST_NAME = 200  # characters
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet runs
-NO_ADDRESS, TOO_MANY_CELLS, NAME_TOO_LONG = "no-address", "too-many-cells", "name-too-long"
+REASONS = {  # why a row is skipped: as the list of those left over names it, and in words
+    "no-address": "it holds no e-mail address that we can write to",
+    "too-many-cells": "it has more columns than the first line names",
+    "name-too-long": f"its name has more than {LONGEST_NAME} characters",
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def read_people(text: str) -> People:
     reader = csv.reader(io.StringIO(text), delimiter=_delimiter(text), strict=True)
     rows = ((reader.line_num, [_unquoted(cell.strip()) for cell in row]) for row in reader)
     try:
-        filled = ((line, row) for line, row in rows if any(row) and not _is_hint(row))
+        filled = ((line, row) for line, row in rows if "".join(row).strip(DELIMITERS) and not _is_hint(row))
         header = next(filled, (0, []))[1]
         return _sort(filled, *_columns(header), len(header))
     except csv.Error as error:
@@ -107,15 +111,15 @@ def _sort(rows: Iterator[tuple[int, list[str]]], email_at: int, name_at: int | N
 
 
 def _person(given: Person, *, too_many_cells: bool) -> Person:
-    """Return the person as we can write to them; the ValueError's text is the reason why we cannot."""
+    """Return the person as we can write to them; the ValueError's text is one of REASONS."""
     if too_many_cells:
-        raise ValueError(TOO_MANY_CELLS)
+        raise ValueError("too-many-cells")
     if len(given.name) > LONGEST_NAME:
-        raise ValueError(NAME_TOO_LONG)
+        raise ValueError("name-too-long")
     try:
         email = addresses.deliverable(without_unseen(given.email[:1000]).strip())
     except ValueError:
-        raise ValueError(NO_ADDRESS) from None
+        raise ValueError("no-address") from None
     return Person(email, without_unseen(on_one_line(given.name)).strip())
 
 

@@ -3,6 +3,7 @@
 Where the relay offers PIPELINING and CHUNKING (RFC 2920, RFC 3030), envelope and message leave in one flight.
 """
 
+import binascii
 import re
 import smtplib
 from collections.abc import Sequence
@@ -39,11 +40,10 @@ class Connection(smtplib.SMTP):
                     self._start_tls()
                 if relay.user:
                     self.login(relay.user, settings.mail_password or "")
-        except ValueError as error:  # a challenge that is no base64
+        except BaseException as error:
             self.close()
-            raise smtplib.SMTPException from error
-        except BaseException:
-            self.close()
+            if isinstance(error, binascii.Error):  # a challenge that is no base64
+                raise smtplib.SMTPException from error
             raise
         self.opened = monotonic()
 
