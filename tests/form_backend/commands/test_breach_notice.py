@@ -134,6 +134,35 @@ def test_feed(noticed: Path) -> None:
     assert entry.xpath("string(atom:author/atom:name)", namespaces=ATOM)
 
 
+def test_notices_in_form_json(noticed: Path, tmp_path: Path) -> None:
+    """form.json holds what the e-mails say: in production of published notices, in preview of drafts too."""
+    content = shutil.copytree(ROOT / "content", tmp_path / "content")
+    (content / "notices/later.md").write_text(NOTICE, "utf-8")
+    build(tmp_path / "preview", content, "pelicanconf.py", SITE_DATE="2027-02-04")
+    published, drafts = (
+        json.loads((site / "form.json").read_text("utf-8"))["notices"]
+        for site in (noticed, tmp_path / "preview")
+    )
+
+    assert set(published) == {"last-day", "new", "past"}
+    assert published["last-day"] == drafts["later"] | {"page": "/notices/last-day/"}
+    assert drafts == {
+        "later": {
+            "title": "Someone read mail & <files>",
+            "facts": {
+                "Date of the breach": "1 February 2027",
+                "Discovered": "3 February 2027",
+                "Published": "5 February 2027",
+                "Last updated": "7 February 2027",
+                "Contact": "Privacy desk (privacy@example.org)",
+            },
+            "contact_email": "privacy@example.org",
+            "text": NOTICE.partition("\n\n")[2].strip(),
+            "page": None,
+        }
+    }
+
+
 def test_no_trace(site: Path) -> None:
     """Without a notice there is no page, no feed, no banner and no link, and the project ships none."""
     links = {link for page in site.rglob("*.html") for link in lxml.html.parse(page).xpath("//@href")}
