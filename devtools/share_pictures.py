@@ -1,7 +1,7 @@
-"""Draw the pictures that are shown beside links to the site, from the drawings of its pages.
+"""Draw the pictures that social networks show beside a link to the site, from the drawings of its pages.
 
-`python -m devtools.share_pictures`, after a change to theme/templates/illustrations or the stylesheet, writes
-theme/static/share/*.png anew, in the size that social networks ask for. It needs Debian's Chromium.
+After a change to theme/templates/illustrations or the stylesheet, `python -m devtools.share_pictures`
+rewrites theme/static/share/*.png in the size that social networks ask for. It needs Debian's Chromium.
 """
 
 import tomllib
@@ -10,9 +10,10 @@ from io import BytesIO
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
-from markdown import Markdown
 from PIL import Image
 from playwright.sync_api import sync_playwright
+
+from plugins.reading.document import read_document
 
 THEME = Path("theme")
 PICTURES = THEME / "static/share"
@@ -22,11 +23,9 @@ TEMPLATES = FileSystemLoader(["devtools/templates", THEME / "templates"])
 def pages() -> Iterator[tuple[str, str, str]]:
     """Yield the name, the drawing and the title of each product and article that has a drawing."""
     for path in [*Path("content/pages/products").glob("*.md"), *Path("content/news").glob("*.md")]:
-        reader = Markdown(extensions=["meta"])
-        reader.convert(path.read_text("utf-8"))
-        metadata = reader.Meta  # type: ignore[attr-defined]  # the extension's own
-        if drawing := metadata.get("drawing") or metadata.get("topic"):
-            yield path.stem, drawing[0], metadata["title"][0]
+        document = read_document(path, str(path))
+        if drawing := document.value("drawing") or document.value("topic"):
+            yield path.stem, drawing, document.value("title")
 
 
 def main() -> None:
@@ -43,7 +42,7 @@ def main() -> None:
 
 
 def save(screenshot: bytes, path: Path) -> None:
-    """Write a picture in as few colours as a drawing needs, which takes a quarter of the bytes."""
+    """Write a picture with as few colours as a drawing needs, which saves three quarters of the bytes."""
     picture = Image.open(BytesIO(screenshot)).convert("RGB")
     reduced = picture.quantize(96, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     reduced.save(path, optimize=True)
