@@ -3,21 +3,17 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.parts.processes import ROOT
+from tests.parts.stack import checkout
 
-PARTS = [
-    *("content", "devtools", "docs", "form_backend", "plugins", "theme"),
-    *("Makefile", "pelicanconf.py", "publishconf.py"),
-]
-TODAY = "2026-12-01"
+TODAY = datetime.now(UTC).date().isoformat()
 TO_FILL_IN = re.compile(r"\[Your [^]\n]*]")
 BEGIN = {
     "new-article TITLE=Thandi's  pipes: *5 %* less?": "content/news/thandis-pipes-5-less.md",
@@ -35,10 +31,7 @@ REFUSED = {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Return a copy of what these commands and a preview need."""
-    for part in PARTS:
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, tmp_path / part)
-    return tmp_path
+    return checkout(tmp_path)
 
 
 def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -57,8 +50,10 @@ def make(project: Path, words: str) -> subprocess.CompletedProcess[str]:
 
 def mistakes(project: Path, files: Iterable[str]) -> list[str]:
     """Build the preview, and return what it finds wrong with these files."""
-    built = json.loads(run(project, sys.executable, "-m", "devtools.builder").stdout)
-    assert built["built"]
+    finished = run(project, sys.executable, "-m", "devtools.builder")
+    assert finished.returncode == 0, finished.stderr
+    built = json.loads(finished.stdout)
+    assert built["built"], finished.stderr
     return [mistake for mistake in built["mistakes"] if mistake.partition(":")[0] in files]
 
 

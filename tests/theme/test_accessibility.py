@@ -199,7 +199,7 @@ def test_print(open_context: OpenContext) -> None:
         if results.violations_count:
             found[path] = results.generate_report()
 
-        assert page.locator("nav:visible, .button:visible, .skip:visible").count() == 0
+        expect(page.locator("nav:visible, .button:visible, .skip:visible")).to_have_count(0)
 
     assert found == {}
 

@@ -26,7 +26,7 @@ from plugins import notice_file
 from tests.parts.notice import NOTICE, notice
 from tests.parts.processes import ROOT, free_port, listens, until
 from tests.parts.relays import Mailbox, smtp_server
-from tests.parts.stack import build, environment, gunicorn
+from tests.parts.stack import build, environment, gunicorn, once
 
 SITE_DATE = "2027-02-10"
 ATOM = {"atom": "http://www.w3.org/2005/Atom"}
@@ -36,28 +36,32 @@ PEOPLE = "email,name\n" + "".join(f"person-{number}@example.com,\n" for number i
 FIVE = PEOPLE[: PEOPLE.index("person-5")]
 
 
+NOTICES = {
+    "last-day": NOTICE,
+    "new": notice(
+        Title="New",
+        Breached="not known yet: we are looking",
+        Published=SITE_DATE,
+        Updated=SITE_DATE,
+        Until="2027-03-31",
+    ),
+    "past": notice(Title="Past", Until="2027-02-09"),
+    "to-come": notice(Title="To come", Published="2027-02-11", Updated="2027-02-11", Until="2027-03-31"),
+}
+
+
 @pytest.fixture(scope="module")
 def noticed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the site of a day with notices: one on its last day, one new, one past, one still to come."""
-    content = tmp_path_factory.mktemp("content") / "content"
-    shutil.copytree(ROOT / "content", content)
-    for name, text in {
-        "last-day": NOTICE,
-        "new": notice(
-            Title="New",
-            Breached="not known yet: we are looking",
-            Published=SITE_DATE,
-            Updated=SITE_DATE,
-            Until="2027-03-31",
-        ),
-        "past": notice(Title="Past", Until="2027-02-09"),
-        "to-come": notice(Title="To come", Published="2027-02-11", Updated="2027-02-11", Until="2027-03-31"),
-    }.items():
-        (content / "notices" / f"{name}.md").write_text(text, "utf-8")
-    (content / "notices" / ".#new.md").write_text("an editor's own file", "utf-8")
-    output = tmp_path_factory.mktemp("site")
-    build(output, content, SITE_DATE=SITE_DATE)
-    return output
+
+    def make(folder: Path) -> None:
+        content = shutil.copytree(ROOT / "content", folder / "content")
+        for name, text in NOTICES.items():
+            (content / "notices" / f"{name}.md").write_text(text, "utf-8")
+        (content / "notices" / ".#new.md").write_text("an editor's own file", "utf-8")
+        build(folder / "site", content, SITE_DATE=SITE_DATE)
+
+    return once(tmp_path_factory, "notices", make) / "site"
 
 
 @pytest.fixture

@@ -60,12 +60,21 @@ def test_bytes_that_are_no_text(backend: Backend, mailbox: Mailbox) -> None:
     assert mailbox.received == []
 
 
+@pytest.fixture(scope="module")
+def proxied(
+    site: Path, shared_mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
+    """Run a form backend behind one proxy."""
+    log_file = tmp_path_factory.mktemp("proxied") / "log"
+    with gunicorn(site, shared_mailbox.relay, log_file, FLASK_TRUSTED_PROXIES="1") as backend:
+        yield backend
+
+
 @pytest.mark.parametrize("forwarded", ["unknown", "1.2.3.4:5678", '"[2001:db8::1]:80"', "::ffff:192.0.2.7"])
-def test_odd_forwarded_addresses(serve: Serve, mailbox: Mailbox, forwarded: str) -> None:
+def test_odd_forwarded_addresses(proxied: Backend, forwarded: str) -> None:
     """Whatever a proxy calls the client, a person's message goes through."""
-    backend = serve(mailbox.relay, FLASK_TRUSTED_PROXIES="1")
-    words = ENQUIRY | {"message": forwarded, "token": token(backend.form())}
-    answer = backend.client.post("/enquiry/", data=words, headers={"X-Forwarded-For": forwarded})
+    words = ENQUIRY | {"message": forwarded, "token": token(proxied.form())}
+    answer = proxied.client.post("/enquiry/", data=words, headers={"X-Forwarded-For": forwarded})
 
     assert answer.status_code == 303
 

@@ -5,7 +5,7 @@ import shutil
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ import pytest
 
 from devtools.loopback import HOST
 from tests.parts.processes import ROOT, free_port
-from tests.parts.stack import addresses, build, website
+from tests.parts.stack import addresses, build, once, statement_in_force, website
 from tests.parts.web_server import nginx
 
 ATOM = {"atom": "http://www.w3.org/2005/Atom"}
 SITEMAP = {"sitemap": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 PNG_SIZE = struct.Struct(">16x2I")  # where a PNG file says how wide and high it is
 ARTICLE = "/news-articles/maintenance-strategy/"
-MODIFIED = "2026-11-23"
+MODIFIED = datetime.now(UTC).date().isoformat()
 IMAGE = "images/plan.png"
 FOR_GOOD = "public, max-age=31536000, immutable"
 OLD = {"/old-page": "/products/", "/old/Page.aspx": "/about-us/", f"/{'long/' * 30}": "/contact/"}
@@ -60,16 +60,18 @@ def settings(folder: Path, redirects: dict[str, str]) -> str:
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a site with old addresses, an image, and two pages that say when they were changed."""
-    folder = tmp_path_factory.mktemp("changed")
-    content = shutil.copytree(ROOT / "content", folder / "content")
-    shutil.copy(ROOT / "theme/static/share/network.png", content / IMAGE)
-    with (content / "news/maintenance-strategy.md").open("a", encoding="utf-8") as article:
-        article.write(f"\n![A plan](/{IMAGE})\n")
-    for name in ("news/maintenance-strategy.md", "pages/contact.md"):
-        path = content / name
-        path.write_text(f"Modified: {MODIFIED}\n{path.read_text('utf-8')}", "utf-8")
-    build(folder / "site", content, settings(folder, OLD), SITE_DATE="2026-11-24")
-    return folder / "site"
+
+    def make(folder: Path) -> None:
+        content = shutil.copytree(ROOT / "content", folder / "content")
+        shutil.copy(ROOT / "theme/static/share/network.png", content / IMAGE)
+        with (content / "news/maintenance-strategy.md").open("a", encoding="utf-8") as article:
+            article.write(f"\n![A plan](/{IMAGE})\n")
+        for name in ("news/maintenance-strategy.md", "pages/contact.md"):
+            path = content / name
+            path.write_text(f"Modified: {MODIFIED}\n{path.read_text('utf-8')}", "utf-8")
+        build(folder / "site", content, settings(folder, OLD), SITE_DATE=MODIFIED)
+
+    return once(tmp_path_factory, "changed", make) / "site"
 
 
 def below(folder: str, address: str) -> bool:
@@ -184,7 +186,7 @@ def test_dates_in_sitemap(changed: Path, home: str) -> None:
     """The sitemap gives the day on which a page was changed, where the page or its version says so."""
     said = last_modified(changed)
     statement = "/about-us/customerprivacystatement/"
-    known = {ARTICLE: MODIFIED, "/contact/": MODIFIED, statement: "2026-11-22", "/about-us/": ""}
+    known = {ARTICLE: MODIFIED, "/contact/": MODIFIED, statement: statement_in_force(), "/about-us/": ""}
 
     assert {address: said[home + address] for address in known} == known
 

@@ -6,7 +6,6 @@ import shutil
 from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
-from subprocess import CalledProcessError
 from typing import Literal
 
 import pytest
@@ -17,7 +16,7 @@ from playwright.sync_api import Browser
 from tests.parts.forms import ENQUIRY
 from tests.parts.processes import ROOT
 from tests.parts.relays import Mailbox
-from tests.parts.stack import build, gunicorn, put_on_record, website
+from tests.parts.stack import BuildError, build, gunicorn, once, put_on_record, website
 
 NO_FORMS = "http://127.0.0.1:9"  # nothing listens there
 STATEMENT = "about-us/customerprivacystatement"
@@ -106,9 +105,11 @@ def words(element: HtmlElement, without: str = "none") -> list[str]:
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a site whose statement has every version of ours, the last one in force."""
-    folder = tmp_path_factory.mktemp("many")
-    build(folder / "site", content(folder, published(*DAYS)), SITE_DATE=TODAY)
-    return folder / "site"
+
+    def make(folder: Path) -> None:
+        build(folder / "site", content(folder, published(*DAYS)), SITE_DATE=TODAY)
+
+    return once(tmp_path_factory, "versions", make) / "site"
 
 
 @pytest.mark.parametrize(
@@ -254,10 +255,10 @@ def test_our_draft(tmp_path: Path, site: Path) -> None:
 
 def test_no_day(tmp_path: Path) -> None:
     """A day to build for that is none stops the build with one sentence."""
-    with pytest.raises(CalledProcessError) as failed:
+    with pytest.raises(BuildError) as failed:
         build(tmp_path / "site", SITE_DATE="tomorrow")
 
-    assert failed.value.stderr == b'SITE_DATE: "tomorrow" is no date; write it like 2027-01-31.\n'
+    assert str(failed.value) == 'SITE_DATE: "tomorrow" is no date; write it like 2027-01-31.\n'
 
 
 def test_form_outlives_the_version(tmp_path: Path, mailbox: Mailbox) -> None:
