@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from form_backend import log
 from form_backend.settings import SettingsError
@@ -59,6 +59,7 @@ class Facts:
     topics: dict[str, str]
     statement: str
     statement_sha256: dict[str, str]
+    notices: dict[str, dict[str, Any]]
     headers: dict[str, str]
 
     @classmethod

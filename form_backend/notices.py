@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from itertools import chain
-from pathlib import Path
 from time import monotonic, sleep
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 from email_validator import EmailNotValidError, validate_email
@@ -25,7 +24,6 @@ from form_backend.messages import begin
 from form_backend.relay import Outcome, outcome_of
 from form_backend.settings import Settings
 from form_backend.views import Desk
-from plugins import notice_file
 
 BREAKING = {"Cc", "Zl", "Zp"}  # the kinds of characters that break a line or cannot be seen on it
 
@@ -42,7 +40,7 @@ def command(desk: Desk) -> click.Command:
     """Return the command; its options come from the command line alone, never from the environment."""
 
     @click.command("breach-notice")
-    @click.argument("notice", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.argument("notice")
     @click.argument("people", type=click.File(encoding="utf-8-sig"))
     @click.option("--send", is_flag=True, allow_from_autoenv=False, help="Send it. Without this, nothing is.")
     @click.option(
@@ -54,15 +52,19 @@ def command(desk: Desk) -> click.Command:
         help="Messages per second, at most.",
     )
     @with_appcontext
-    def breach_notice(notice: Path, people: TextIO, *, send: bool, rate: float) -> None:
-        """Show, or with --send e-mail, a NOTICE (content/notices/NAME.md) to PEOPLE, each of them alone.
+    def breach_notice(notice: str, people: TextIO, *, send: bool, rate: float) -> None:
+        """Show, or with --send e-mail, a NOTICE (the NAME of content/notices/NAME.md) to PEOPLE, each alone.
 
         PEOPLE is a CSV file in UTF-8, or - for standard input, with a column email and, if you like, one
         called name. Whoever was not reached is listed as CSV on standard output, to be fed in again. The exit
         status is 0 only when every row was good and, with --send, every person was reached.
         """
-        letter = Letter(notice_file.read(notice), desk)
-        if send and "[Your " in notice.read_text("utf-8-sig"):
+        notices = desk.site.facts.notices
+        if notice not in notices:
+            names = ", ".join(notices) or "none"
+            raise click.ClickException(f"the built site has no notice called {notice}; it has {names}.")
+        letter = Letter(notices[notice], desk)
+        if send and "[Your " in str(notices[notice]):
             raise click.ClickException("something is still to be filled in; write over each [Your …] first.")
         listed, mistakes = read_people(people)
         for mistake in mistakes:
@@ -116,12 +118,10 @@ def _person(row: dict[str | None, str | list[str] | None]) -> Person:
 class Letter:
     """The notice as an e-mail."""
 
-    def __init__(self, notice: notice_file.Notice, desk: Desk) -> None:
+    def __init__(self, notice: dict[str, Any], desk: Desk) -> None:
         """Write in the name of the organisation, with the notice's address once the website has it."""
         self._notice, self._settings, self._facts = notice, desk.settings, desk.site.facts
-        page = Path("notices", notice.name, "index.html")
-        built = (desk.settings.site_dir / page).exists()
-        self._page = f"{self._facts.address}/{page.parent}/" if built else None
+        self._page = f"{self._facts.address}{notice['page']}" if notice["page"] else None
 
     def to(self, person: Person) -> EmailMessage:
         """Return the message for one person; the same notice and person make the same Message-ID."""
@@ -132,9 +132,9 @@ class Letter:
         )
         key, words = f"notice {settings.secret_key}", f"{person.email}\n{body}"
         unique = hmac.digest(key.encode(), words.encode(), "sha256").hex()
-        subject = f"Security-breach notice from {self._facts.organisation}: {self._notice.title}"
+        subject = f"Security-breach notice from {self._facts.organisation}: {self._notice['title']}"
         message = begin(ours, [Address(person.name, addr_spec=person.email)], subject, unique)
-        message["Reply-To"] = Address(addr_spec=self._notice.contact_email)
+        message["Reply-To"] = Address(addr_spec=self._notice["contact_email"])
         message.set_content(body, cte="quoted-printable")
         return message
 

@@ -1,4 +1,4 @@
-"""The bench measures what it says: its relay keeps to the protocol, and distance takes its time."""
+"""The benchmark measures what it says: its relay speaks SMTP, and its latency proxy adds the round trip."""
 
 import smtplib
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +9,9 @@ import pytest
 
 from bench import forms, report
 from bench.chart import chart
-from bench.contenders import OURS
-from bench.figures import ONE, PLAIN, Crowd, Results, needed
-from bench.stage import Stage
+from bench.harness import Harness
+from bench.implementations import OURS
+from bench.metrics import ONE, PLAIN, Results, Scenario, targets
 from devtools.loopback import HOST
 
 ENVELOPE = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\n"
@@ -31,47 +31,47 @@ CONVERSATION = [
 
 
 @pytest.fixture
-def stage(site: Path, tmp_path: Path) -> Stage:
-    """Return a stage with the site that all tests share."""
+def harness(site: Path, tmp_path: Path) -> Harness:
+    """Return a harness with the site that all tests share."""
     (tmp_path / "site").symlink_to(site)
-    return Stage.prepare(tmp_path)
+    return Harness.prepare(tmp_path)
 
 
-def test_the_relay_keeps_to_the_protocol(stage: Stage) -> None:
-    """It answers each command in order, takes a message by DATA and by BDAT, and counts the same one once."""
-    with stage.relay(PLAIN) as relay, smtplib.SMTP(HOST, relay.own_port) as client:
+def test_the_relay_speaks_smtp(harness: Harness) -> None:
+    """It replies to each command in order, accepts DATA and BDAT, and counts the same message once."""
+    with harness.relay(PLAIN) as relay, smtplib.SMTP(HOST, relay.direct_port) as client:
         client.ehlo()
-        heard = []
-        for said, codes in CONVERSATION:
-            client.send(said)
-            heard.append((said, [client.getreply()[0] for _ in codes]))
+        replies = []
+        for command, codes in CONVERSATION:
+            client.send(command)
+            replies.append((command, [client.getreply()[0] for _ in codes]))
 
-        assert heard == CONVERSATION
-        assert relay.taken() == 1
+        assert replies == CONVERSATION
+        assert relay.accepted() == 1
         assert {"pipelining", "chunking", "8bitmime", "smtputf8", "auth"} <= client.esmtp_features.keys()
 
 
-def test_nobody_is_faster_than_distance_and_relay(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A submission waits a round trip and as long as the relay takes over it; each of them arrives."""
+def test_latency_and_relay_slow_every_submission(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each submission takes at least a round trip and the relay's own time, and each arrives."""
     monkeypatch.setattr(forms, "SECONDS", 0.3)
     monkeypatch.setattr(forms, "RUNS", 1)
-    crowd = Crowd("four", 4, round_trip=0.02, seconds=0.05, processes=1)
-    # In a thread of its own, since the browser of other tests may have an event loop in this one.
-    with forms.visitors(stage, OURS, crowd) as people, ThreadPoolExecutor(1) as thread:
-        answers = thread.submit(people.submissions, crowd).result()
-        taken = people.thanked
+    scenario = Scenario("four", 4, round_trip=0.02, seconds=0.05, processes=1)
+    # In a thread of its own: the browser of other tests may have an event loop in this one.
+    with forms.running(harness, OURS, scenario) as driver, ThreadPoolExecutor(1) as thread:
+        values = thread.submit(driver.submit, scenario).result()
+        confirmed = driver.confirmed
 
-    assert taken > 4
-    assert answers[crowd.p50] >= 70
-    assert answers[crowd.rate] <= crowd.possible
+    assert confirmed > 4
+    assert values[scenario.p50] >= 70
+    assert values[scenario.rate] <= scenario.highest_rate
 
 
-def test_the_report_says_how_much_of_each_target_is_met() -> None:
-    """Half as good as needed is missed by half; the drawing has a panel for each target."""
-    limits = {ONE.p50: 20.0}
-    target = needed([], limits)
-    half = {one: figure * (2 if one.less_is_better else 0.5) for one, figure in target.items()}
-    results = Results(half, {}, {"Other": "not installed"}, limits, {}, {}, 0)
+def test_the_report_compares_each_metric_with_its_target() -> None:
+    """A value half as good as its target is "missed, 0.50"; the chart has a panel for each target."""
+    best = {ONE.p50: 20.0}
+    target = targets([], best)
+    half = {metric: value * (2 if metric.less_is_better else 0.5) for metric, value in target.items()}
+    results = Results(half, {}, {"Other": "not installed"}, best, {}, {}, 0)
 
     assert report.figures(results).count("missed, 0.50") == len(target)
     assert "Other was not measured: not installed" in report.figures(results)

@@ -358,7 +358,7 @@ MISTAKES = [
     ("content/organisation.toml", 'name = "IMQS"\n\n[contact', False, "content/organisation.toml:3: "),
     ("theme/templates/page.html", "\n{% if %}", False, "theme/templates/page.html:2: "),
     ("theme/templates/page.html", "\n\n{{ 1 / 0 }}", False, "theme/templates/page.html:3: "),
-    ("plugins/sitemap.py", "\ndef\n", False, "plugins/sitemap.py:2: "),
+    ("plugins/output/sitemap.py", "\ndef\n", False, "plugins/output/sitemap.py:2: "),
     ("pelicanconf.py", "=", False, "pelicanconf.py:1: "),
 ]
 
@@ -392,7 +392,7 @@ CHANGES = [
     ("theme/templates/partials/footer.html", "<footer", '<footer id="new"', 'id="new"'),
     ("theme/site.css", "@layer maps {", "@layer new { p { order: 7 } }\n@layer maps {", "order:7"),
     ("content/organisation.toml", 'tagline = "', 'tagline = "New ', "<p>New "),
-    ("plugins/table_alignment.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
+    ("plugins/reading/markdown_extension.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
     ("pelicanconf.py", '"output_format": "html5"', '"output_format": "xhtml"', "<hr />"),
     (PAGE, "***", "First words", "First words"),
     (PAGE, "First", "Second", "Second words"),

@@ -1,6 +1,8 @@
 """The project itself: locked dependencies, and documents that say what is so."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -84,3 +86,21 @@ def test_documents_link_to_what_exists(path: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#]+)", words)
 
     assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_every_checkout_has_the_same_line_ends(tmp_path: Path) -> None:
+    """A clone on a system that prefers CRLF has LF all the same, so hashes and scripts stay valid."""
+    original = tmp_path / "original"
+    shutil.copytree(ROOT / "content", original / "content")
+    shutil.copytree(ROOT / "deploy", original / "deploy")
+    shutil.copy(ROOT / ".gitattributes", original)
+    git = ["git", "-c", "core.autocrlf=true", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for command in (["init"], ["add", "."], ["commit", "--message", "All"], ["clone", ".", "../clone"]):
+        subprocess.run([*git, *command], cwd=original, check=True, capture_output=True)
+
+    files = [path.relative_to(original) for path in original.rglob("*.*") if path.is_file()]
+    files = [path for path in files if path.parts[0] != ".git"]
+    assert files
+    assert [
+        path for path in files if (tmp_path / "clone" / path).read_bytes() != (ROOT / path).read_bytes()
+    ] == []

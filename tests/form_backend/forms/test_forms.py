@@ -13,7 +13,7 @@ from tests.parts.relays import Mailbox, smtp_server
 from tests.parts.stack import Backend, Serve
 
 FORMS = [("/enquiry/", ENQUIRY), ("/your-information/", REQUEST)]
-FOREIGN_TOKEN = URLSafeTimedSerializer("another key", salt="form token").dumps(["2026-11-22", 0])
+FOREIGN_TOKEN = URLSafeTimedSerializer("another key", salt="form token").dumps(["2026-01-01", 0])
 AWKWARD = "\r\n  One <b>&amp;\r\n\r\n\t\"two\" 'three' ü 漢字 \u200f </textarea><script>x</script>\r\n "
 
 

@@ -41,11 +41,11 @@ def test_changed_words_stop_the_build(tmp_path: Path) -> None:
 
     assert (
         'The statement says that we collect "Shoe size", but no field of the form has this label. '
-        "Take the item out, or add the field to form_backend/forms.py."
+        "Take the item out, or add the field to form_backend/labels.py."
     ) in complaints
     assert (
         'The enquiry form asks for "E-mail address", but the statement does not list it. '
-        "List it under this heading, or take the field out of form_backend/forms.py."
+        "List it under this heading, or take the field out of form_backend/labels.py."
     ) in complaints
 
 
@@ -53,7 +53,7 @@ def test_changed_words_stop_the_build(tmp_path: Path) -> None:
 def test_changed_form_stops_the_build(tmp_path: Path) -> None:
     """A field that is asked for under another label, or anew, stops the build."""
     project = checkout(tmp_path)
-    spoil(project / "form_backend" / "forms.py", '"Sector or industry",', '"Identity number",')
+    spoil(project / "form_backend" / "labels.py", '"Sector or industry",', '"Identity number",')
     complaints = "\n".join(complaints_of_build(project))
 
     assert '"Sector or industry", but no field of the form has this label' in complaints

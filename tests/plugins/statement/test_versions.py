@@ -36,8 +36,8 @@ ONCE = "## Use {: #use }\n\nWe use it once.\nThen it goes.\n\n"
 TWICE = "## Use {: #use }\n\nWe use it twice.\nThen it goes.\n\n"
 RIGHTS = "## Rights {: #rights }\n\n- to ask\n- to object\n\n"
 PLACE = "## Place {: #place }\n\nIt stays.\n\n- here\n- there\n\n[Rights](#rights), [*all*](/robots.txt).\n\n"
-SHORT = "## Place {: #place }\n\nIt stays here & <b>now</b>, [we hope](#place).\n\n"
-LONGER = "## Place {: #place }\n\nIt stays here & <b>now</b>, [we hope](#place), or do we?\n\n"
+SHORT = "## Place {: #place }\n\nIt stays here & **now**, [we hope](#place).\n\n"
+LONGER = "## Place {: #place }\n\nIt stays here & **now**, [we hope](#place), or do we?\n\n"
 
 # Each version differs from the one before it in a way of its own, which its key names.
 EDITS = {
