@@ -44,7 +44,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_merge_is_published_and_a_bad_one_is_not(repository: Path, tmp_path: Path) -> None:
-    """New words go live whole; code is left to an upgrade; a build that fails leaves the site as it was."""
+    """New words go live as a whole, new code does not, and a build that fails leaves the site as it was."""
     home = tmp_path / "home"
     for number in range(7):
         (home / "releases" / f"2026010{number}T000000Z").mkdir()

@@ -58,7 +58,7 @@ def mistakes(project: Path, files: Iterable[str]) -> list[str]:
 
 
 def test_new_pages(project: Path) -> None:
-    """Each page shows in preview at once; what is to be filled in is named, and nothing else is wrong."""
+    """Each new page shows in preview at once; the preview names what is to be filled in, and nothing else."""
     said = {path: make(project, words).stdout for words, path in BEGIN.items()}
     files = {path: project / path for path in said}
     left = {
@@ -82,8 +82,8 @@ def test_new_pages(project: Path) -> None:
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_refused(project: Path, words: str) -> None:
-    """No file is ever overwritten, and no statement dated back; the reason is one sentence."""
+def test_new_page_refused(project: Path, words: str) -> None:
+    """No file is overwritten and no statement is dated back; one sentence gives the reason."""
     (project / "content/news/home.md").write_text("Mine\n")
     before = {path: path.read_bytes() for path in project.glob("content/**/*.md")}
     refused = make(project, words)
@@ -94,7 +94,7 @@ def test_refused(project: Path, words: str) -> None:
 
 
 def test_help(project: Path) -> None:
-    """`make` alone lists every command, those with a dash in their name too."""
+    """`make` alone lists every command."""
     phony = re.search(r"^\.PHONY: (.*)$", (project / "Makefile").read_text("utf-8"), re.MULTILINE)
     listed = [line.split()[1] for line in run(project, "make", "--no-print-directory").stdout.splitlines()]
 

@@ -222,8 +222,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Development]
         yield running
 
 
-def test_three_lines(untouched: Development) -> None:
-    """It says where the site, the form and the outbox are, and they are there."""
+def test_first_lines_name_the_addresses(untouched: Development) -> None:
+    """The first lines name the site, the form and the outbox, and each answers."""
     addresses = [line.split()[1] for line in untouched.printed[:3]]
 
     assert [line.split()[0] for line in untouched.printed[:3]] == ["Site", "Form", "Outbox"]
@@ -231,7 +231,7 @@ def test_three_lines(untouched: Development) -> None:
 
 
 def test_pages_as_in_production(untouched: Development) -> None:
-    """A folder's address gets its slash, a missing page is the site's 404, every page has the headers."""
+    """A folder's address is redirected to end in a slash, and a missing page gets the site's 404."""
     redirected = untouched.get("/products?from=test")
     missing = untouched.get("/nowhere/")
 
@@ -242,7 +242,7 @@ def test_pages_as_in_production(untouched: Development) -> None:
 
 
 def test_enquiry_arrives(untouched: Development) -> None:
-    """An enquiry shows in the outbox as staff would see it, and its words in no line of any log."""
+    """An enquiry shows in the outbox as staff would see it, and no log holds its words."""
     sent = untouched.send(WORDS)
     thanks = untouched.get(sent.headers["Location"])
     mail = lxml.html.fromstring(untouched.get("/outbox/1/").text)
@@ -259,7 +259,7 @@ def test_enquiry_arrives(untouched: Development) -> None:
 
 
 def test_saving_reloads(development: Development) -> None:
-    """Saving a page rebuilds it and tells open pages, which include the script, to reload."""
+    """Saving a page rebuilds the site and tells open pages to reload."""
     with httpx.stream("GET", development.address("/live-reload"), timeout=20) as stream:
         events = (json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line)
         before = next(events)
@@ -273,7 +273,7 @@ def test_saving_reloads(development: Development) -> None:
 
 
 def test_open_pages_are_renewed(development: Development, browser: Browser) -> None:
-    """New words come into an open page without loading it anew; an open form keeps what was typed."""
+    """Saved words appear in an open page without a reload, and an open form keeps what was typed."""
     page, form = (browser.new_page(base_url=development.address("")) for _ in range(2))
     page.goto("/about-us/")
     form.goto("/enquiry/")
@@ -363,8 +363,8 @@ MISTAKES = [
 ]
 
 
-def test_mistakes(builder: Builder) -> None:
-    """A mistake is a line, said at each build until it is mended, and the last good page stays."""
+def test_mistakes_are_reported_until_corrected(builder: Builder) -> None:
+    """Each build reports a mistake in one line until it is corrected; the last good page stays."""
     page = builder.root / PREVIEW_OF_PAGE
     good_page, wrong = page.read_text("utf-8"), []
     for path, text, built, expected in MISTAKES:
@@ -400,7 +400,7 @@ CHANGES = [
 
 
 def test_changes_are_noticed(builder: Builder) -> None:
-    """A rebuild sees a change of theme, facts, plugin and settings, and of a page that keeps its date."""
+    """A rebuild picks up a changed theme, fact, plugin, setting, and a page whose date did not change."""
     page = builder.root / PREVIEW_OF_PAGE
     save_long_ago(builder.root / PAGE, f"{TITLED}\n***\n\n| a |\n|---|\n| b |\n")
     builder.build()
@@ -420,8 +420,8 @@ def test_changes_are_noticed(builder: Builder) -> None:
     assert missed == []
 
 
-def test_taken_away(builder: Builder) -> None:
-    """A page or picture that is removed is gone, one that is replaced is new, and what is unchanged stays."""
+def test_removed_and_replaced_files(builder: Builder) -> None:
+    """A removed file is gone, a replaced one is new, and an unchanged page is not written again."""
     picture, shown = builder.root / "content/images/a.webp", builder.root / "preview/images"
     unchanged = builder.root / "preview/contact/index.html"
     written = unchanged.stat().st_ctime_ns
@@ -466,8 +466,8 @@ def test_backend_is_restarted(development: Development) -> None:
     until(lambda: development.get("/enquiry/").status_code == 200)
 
 
-def test_catcher_dies(development: Development) -> None:
-    """While the relay is away every word is kept with status 503; once it is back, Send delivers once."""
+def test_mail_catcher_is_killed(development: Development) -> None:
+    """While the mail catcher is down the form keeps every word with status 503; then Send delivers once."""
     os.kill(development.catcher(), signal.SIGKILL)
     failed = development.send(WORDS)
     typed = lxml.html.fromstring(failed.text)
@@ -489,8 +489,8 @@ def test_catcher_dies(development: Development) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_nothing_is_left(development: Development, number: signal.Signals) -> None:
-    """Being told to end leaves no process, no traceback, and no file outside the checkout."""
+def test_signals_end_everything(development: Development, number: signal.Signals) -> None:
+    """A signal ends every process without a traceback and leaves no file outside the checkout."""
     development.send(WORDS)
     development.process.send_signal(number)
     code = development.process.wait(timeout=20)
@@ -502,16 +502,16 @@ def test_nothing_is_left(development: Development, number: signal.Signals) -> No
     assert outside == []
 
 
-def test_nothing_is_left_after_a_crash(development: Development) -> None:
-    """Killing the parent outright ends its children too."""
+def test_crash_ends_everything(development: Development) -> None:
+    """Killing the parent process ends its children too."""
     development.process.kill()
     development.process.wait()
 
     assert until(lambda: not development.processes)
 
 
-def test_taken_port(folder: Path) -> None:
-    """A port in use is one sentence that names it and the cure."""
+def test_port_in_use(folder: Path) -> None:
+    """A port in use ends the start with one sentence that names it and the cure."""
     port = free_ports()
     with socket.create_server(("127.0.0.1", port + 2)):
         refused = start(folder, port)

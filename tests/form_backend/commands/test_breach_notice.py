@@ -90,8 +90,8 @@ def test_banner_on_form_pages(noticed: Path, mailbox: Mailbox, tmp_path: Path) -
         assert lxml.html.fromstring(answer.text).xpath(BANNER) == ["/notices/new/", "/notices/last-day/"]
 
 
-def test_list(noticed: Path) -> None:
-    """The list has what was published by that day, the newest first; what is to come has no page."""
+def test_list_of_notices(noticed: Path) -> None:
+    """The list has the published notices, newest first; a notice dated ahead has no page yet."""
     links = lxml.html.parse(noticed / "notices/index.html").xpath("//main//h2/a/@href")
 
     assert links == ["/notices/new/", "/notices/past/", "/notices/last-day/"]
@@ -99,7 +99,7 @@ def test_list(noticed: Path) -> None:
 
 
 def test_notice_page(noticed: Path) -> None:
-    """A notice's page shows its title and labelled lines as they were typed, and every heading."""
+    """A notice's page shows its title and labelled lines as typed, and every heading."""
     main = lxml.html.parse(noticed / "notices/last-day/index.html").xpath("//main")[0]
     facts = [" ".join(fact.text_content().split()) for fact in main.xpath(".//dd")]
 
@@ -116,7 +116,7 @@ def test_notice_page(noticed: Path) -> None:
 
 
 def test_unknown_date(noticed: Path) -> None:
-    """Where the day of the breach is not known, the page says so, and why."""
+    """Where the day of the breach is not known, the page says so and why."""
     page = lxml.html.parse(noticed / "notices/new/index.html")
 
     assert page.xpath("normalize-space(//main//dd)") == "not known yet: we are looking"
@@ -136,8 +136,8 @@ def test_feed(noticed: Path) -> None:
     assert entry.xpath("string(atom:author/atom:name)", namespaces=ATOM)
 
 
-def test_no_trace(site: Path) -> None:
-    """Without a notice there is no page, no feed, no banner and no link, and the project ships none."""
+def test_no_notices(site: Path) -> None:
+    """Without notices there is no list, no feed, no banner and no link; the project ships none."""
     links = {link for page in site.rglob("*.html") for link in lxml.html.parse(page).xpath("//@href")}
 
     assert not (site / "notices").exists()
@@ -205,7 +205,7 @@ def test_mistakes(notice_path: Path, wrong: str, right: str, problem: str) -> No
 
 
 def test_all_mistakes_at_once(notice_path: Path) -> None:
-    """A notice with several mistakes is refused with all of them."""
+    """All mistakes in a notice are reported together."""
     notice_path.write_text(NOTICE.replace("Until", "Untill").replace("2027-02-03", "3 February"), "utf-8")
 
     found = mistakes(read_document(notice_path, "content/notices/mail-read.md"))
@@ -248,7 +248,7 @@ def unreached(stdout: str) -> dict[str, str]:
 
 
 def test_nothing_is_sent_by_default(run: Run, mailbox: Mailbox) -> None:
-    """Without --send the message is shown, with how many would get it; the environment cannot send it."""
+    """Without --send the command only shows the message and how many would get it."""
     shown = run(mailbox.relay, FIVE, FLASK_BREACH_NOTICE_SEND="1", FLASK_BREACH_NOTICE_RATE="wrong")
 
     assert shown.returncode == 0
@@ -260,7 +260,7 @@ def test_nothing_is_sent_by_default(run: Run, mailbox: Mailbox) -> None:
 
 @pytest.mark.promise("breach-notice")
 def test_message(run: Run, mailbox: Mailbox) -> None:
-    """The message is the notice as typed under its labelled lines, from us, answered to its contact."""
+    """The message is the notice as typed, sent from our address; replies go to its contact."""
     sent = run(mailbox.relay, "email,name\nzoe@example.com,\"Zoë, of 'Home'\"\n", "--send")
 
     [received] = mailbox.received
@@ -281,7 +281,7 @@ def test_message(run: Run, mailbox: Mailbox) -> None:
 
 
 def test_address_on_the_website(noticed: Path, mailbox: Mailbox, notice_path: Path) -> None:
-    """The mail gives the notice's address once the website has that page, and not before."""
+    """The e-mail gives the notice's address only if the website has that page."""
     last_day = notice_path.rename(notice_path.with_name("last-day.md"))
     shutil.copy(last_day, notice_path)
     for path in (notice_path, last_day):
@@ -306,7 +306,7 @@ def test_sending_again_is_recognised(run: Run, mailbox: Mailbox) -> None:
 
 
 def test_bad_rows(run: Run, mailbox: Mailbox) -> None:
-    """A bad row is reported by its line and left out, a person listed twice gets one message."""
+    """A bad row is reported by its line and skipped; a person listed twice gets one message."""
     people = """Email,Name
 a@example.com,A
 nonsense,B
@@ -331,7 +331,7 @@ f@bücher.example,F
 
 
 def test_spreadsheet(run: Run, mailbox: Mailbox) -> None:
-    """A spreadsheet's CSV is read too: a byte order mark, semicolons, columns in any order, CRLF."""
+    """A CSV as spreadsheets write it is read: byte order mark, semicolons, CRLF, columns in any order."""
     run(mailbox.relay, "\ufeffName;City;EMAIL\r\nDlamini, T;Durban;t@example.com\r\n", "--send")
 
     assert everyone(mailbox) == ["t@example.com"]
@@ -351,7 +351,9 @@ def test_spreadsheet(run: Run, mailbox: Mailbox) -> None:
         ),
     ],
 )
-def test_useless_lists(site: Path, mailbox: Mailbox, notice_path: Path, people: bytes, sentence: str) -> None:
+def test_unreadable_lists(
+    site: Path, mailbox: Mailbox, notice_path: Path, people: bytes, sentence: str
+) -> None:
     """A list that cannot be read whole is refused before anything is sent."""
     refused = subprocess.run(
         [*COMMAND, str(notice_path), "-", "--send"],
@@ -424,7 +426,7 @@ class Troubled(Mailbox):
     ids=["none", "ended", "refused", "dropped"],
 )
 def test_troubled_relay(run: Run, trouble: str, connections: int, left: dict[str, str]) -> None:
-    """One connection carries all; where it ends, the next goes on; who was not surely reached is named."""
+    """One connection carries all, a broken one is replaced, and who may have been missed is listed."""
     unknown = ("person-2@example.com",) if trouble == "refused" else ()
     with smtp_server(relay := Troubled(trouble=trouble, unknown=unknown)):
         sent = run(relay.relay, FIVE, "--send", "--rate", "1000")
@@ -448,7 +450,7 @@ def test_rate(run: Run) -> None:
 
 
 def test_second_relay(run: Run, mailbox: Mailbox) -> None:
-    """Where the first relay is not there, the next one takes the messages."""
+    """While the first relay is down, the second takes the messages."""
     sent = run(f"smtp://{HOST}:{free_port()},{mailbox.relay}", FIVE, "--send", "--rate", "1000")
 
     assert sent.returncode == 0
@@ -456,7 +458,7 @@ def test_second_relay(run: Run, mailbox: Mailbox) -> None:
 
 
 def test_untrusted_relay(run: Run, mailbox: Mailbox) -> None:
-    """Where no relay can be used, everyone is on the list of those who were not reached, with the reason."""
+    """Without a relay that can be used, everyone is listed as not reached, with the reason."""
     sent = run(mailbox.relay.replace("smtp:", "smtp+starttls:"), FIVE, "--send", "--rate", "1000")
 
     assert sent.returncode == 1
@@ -466,7 +468,7 @@ def test_untrusted_relay(run: Run, mailbox: Mailbox) -> None:
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(site: Path, notice_path: Path, ending: signal.Signals) -> None:
-    """Ended early, the command still says who was not reached."""
+    """A command that is ended early still lists who was not reached."""
     with smtp_server(relay := Troubled()):
         command = start(site, relay.relay, notice_path, FIVE, "--rate", "2")
         until(lambda: bool(relay.received))

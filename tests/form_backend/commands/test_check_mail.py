@@ -98,7 +98,7 @@ def test_every_failure_is_explained(said: dict[str, str], relay: str) -> None:
 
 
 def test_one_failure_fails_the_command(said: dict[str, str]) -> None:
-    """One relay that fails is enough for a timer to raise the alarm."""
+    """One relay that fails makes the exit status 1, so that a timer can raise the alarm."""
     assert said["status"] == "1"
 
 
@@ -121,7 +121,7 @@ def test_send_delivers_one_message(site: Path, mailbox: Mailbox) -> None:
 
 
 def test_recipient_refused(site: Path) -> None:
-    """A recipient whom the relay does not know is named, though the test message reaches the others."""
+    """A recipient whom the relay refuses is named; the test message still reaches the others."""
     with smtp_server(Mailbox(unknown=("sales@example.org",))) as relay:
         checked = check_mail(site, relay.relay, "--send")
 

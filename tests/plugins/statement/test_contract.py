@@ -34,7 +34,7 @@ def complaints_of_build(project: Path) -> list[str]:
 
 @pytest.mark.promise("only-these-fields")
 def test_changed_words_stop_the_build(tmp_path: Path) -> None:
-    """A statement that lists more or less than the form asks stops the build with file, line and cure."""
+    """A statement that lists more or less than the form asks for stops the build and says what to do."""
     project = checkout(tmp_path)
     spoil(project / "content/privacy" / f"{statement_in_force()}.md", "- E-mail address\n", "- Shoe size\n")
     complaints = complaints_of_build(project)
@@ -51,7 +51,7 @@ def test_changed_words_stop_the_build(tmp_path: Path) -> None:
 
 @pytest.mark.promise("only-these-fields")
 def test_changed_form_stops_the_build(tmp_path: Path) -> None:
-    """A field that is asked for under another label, or anew, stops the build."""
+    """A form that asks for a field under another label stops the build."""
     project = checkout(tmp_path)
     spoil(project / "form_backend" / "labels.py", '"Sector or industry",', '"Identity number",')
     complaints = "\n".join(complaints_of_build(project))
@@ -61,7 +61,7 @@ def test_changed_form_stops_the_build(tmp_path: Path) -> None:
 
 
 def test_register_lists_the_promises_of_the_statement() -> None:
-    """docs/promises.md lists the promises that the statement in force marks, no more and no fewer."""
+    """docs/promises.md lists exactly the promises that are marked in the statement in force."""
     text = (ROOT / "content/privacy" / f"{statement_in_force()}.md").read_text("utf-8")
     marked = re.findall(r"\{:.*#promise-([a-z-]+)", text)
 
@@ -70,7 +70,7 @@ def test_register_lists_the_promises_of_the_statement() -> None:
 
 @pytest.mark.promise("agreement-on-request")
 def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
-    """The statement's link opens the form with the request for the agreement already written."""
+    """The statement's link opens the form with the request for the agreement prefilled."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
     [link] = page.xpath("//*[@id='promise-agreement-on-request']//a/@href")
     message = lxml.html.fromstring(backend.form(link).text).get_element_by_id("message").text_content()
@@ -80,7 +80,7 @@ def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
 
 @pytest.mark.promise("update-or-delete")
 def test_statement_names_who_gets_requests(site: Path, backend: Backend, mailbox: Mailbox) -> None:
-    """The address that the statement names is the one that a request goes to, and its form is linked."""
+    """Requests go to the address that the statement names, and the statement links to their form."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
     form, mailto = page.xpath("//*[@id='promise-update-or-delete']//a/@href")
     words = {"request": "update", "name": "Named", "email": "named@example.com", "details": "Which?"}
@@ -90,8 +90,8 @@ def test_statement_names_who_gets_requests(site: Path, backend: Backend, mailbox
 
 
 @pytest.mark.parametrize("path", ["index.html", "sent/index.html"])
-def test_pages_say_what_the_organisation_file_says(site: Path, path: str) -> None:
-    """The pages about requests name the days that the mail to staff counts with."""
+def test_days_to_answer_a_request(site: Path, path: str) -> None:
+    """The pages about requests give the same number of days as the mail to staff."""
     facts = json.loads((site / "form.json").read_text("utf-8"))
     words = lxml.html.parse(site / "your-information" / path).getroot().text_content()
 
@@ -111,7 +111,7 @@ RUNS = [
     ("promise", "status", "sentence"), RUNS, ids=["both agree", "unknown promise", "promise without a test"]
 )
 def test_promises_and_tests_must_agree(tmp_path: Path, promise: str, status: int, sentence: str) -> None:
-    """A promise kept by code without a test, or a test of a promise no longer there, fails the tests."""
+    """A promise kept by code but without a test, or a test of an unknown promise, fails the test run."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "promises.md").write_text(
         "| kept | code | It is. |\n| theirs | company | They do. |\n"
