@@ -5,11 +5,6 @@
 # one symbolic link, to a build that is whole; a build that fails leaves the published one as it is.
 set -euo pipefail
 home=$1
-read_as_the_form_backend_does='
-import pathlib, sys
-from form_backend import frames, views
-frames.Site(pathlib.Path(sys.argv[1]), [page for form in views.FORMS for page in (form, f"{form}/sent")])
-'
 cd "$(dirname "$0")/.."
 
 git fetch --quiet origin main
@@ -18,7 +13,7 @@ git restore --source origin/main --staged --worktree -- content
 release="$home/releases/$(date --utc +%Y%m%dT%H%M%SZ)"
 trap 'rm -rf "$release"' ERR
 .venv/bin/python -m pelican -s publishconf.py -o "$release" --fatal warnings --log-handler plain
-.venv/bin/python -c "$read_as_the_form_backend_does" "$release"
+.venv/bin/python -m form_backend.commands.check_site "$release"
 
 ln --symbolic "$release" "$home/next"
 mv --no-target-directory "$home/next" "$home/current"

@@ -15,7 +15,7 @@ from pelican import signals
 from pelican.generators import Generator
 
 from plugins.notices import pages as notices
-from plugins.output import feeds, redirects, robots_txt, security_txt, sitemap
+from plugins.output import feeds, redirects
 from plugins.reading.document import read_document
 from plugins.reading.mistakes import Mistake, shown
 from plugins.reading.site import Site
@@ -52,7 +52,7 @@ def site_of(generator: Generator) -> Site:
     if not settings["SHOW_DRAFTS"]:
         contents = [content for content in contents if content.status != "draft"]
     organisation = Path(settings["PATH"], "organisation.toml")
-    written = [*feeds.paths(context), robots_txt.PATH, security_txt.PATH, sitemap.PATH]
+    written = [*feeds.paths(context), "robots.txt", "sitemap.xml", ".well-known/security.txt"]
     copied = [file.get_relative_source_path() for file in context["staticfiles"]]
     return Site(
         settings,

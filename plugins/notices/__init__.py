@@ -1,8 +1,10 @@
 """Security-breach notices: what one has to say, and its place on the website."""
 
-from plugins.notices import pages
+from pelican import signals
+
+from plugins.notices.pages import publish_notices
 
 
 def register() -> None:
     """Connect to Pelican."""
-    pages.register()
+    signals.page_generator_finalized.connect(publish_notices)

@@ -5,7 +5,6 @@ docs/editing.md says how one is written. Without a notice there is no trace of a
 
 from collections.abc import Iterator
 
-from pelican import signals
 from pelican.contents import Page
 from pelican.generators import PagesGenerator
 from pelican.utils import SafeDatetime
@@ -64,8 +63,3 @@ def prepare(page: Page, notice: Notice) -> None:
         "Security-breach notice: what happened, what it means for you and what you should do. "
         f"Date of the breach: {notice.breached}"
     )
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.page_generator_finalized.connect(publish_notices)

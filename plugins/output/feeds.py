@@ -3,8 +3,6 @@
 from typing import Any
 
 from lxml.html import make_links_absolute
-from pelican import signals
-from pelican.generators import PagesGenerator
 from pelican.writers import Writer
 
 NEWS, NOTICES = "news-articles/atom.xml", "notices/atom.xml"
@@ -15,9 +13,9 @@ def paths(context: dict[str, Any]) -> list[str]:
     return [NEWS, NOTICES] if context["NOTICES"] else [NEWS]
 
 
-def write_feeds(generator: PagesGenerator, writer: Writer) -> None:
+def write(context: dict[str, Any], writer: Writer) -> None:
     """Write the feeds; each entry is summed up by its description rather than by its first words."""
-    context, address = generator.context, generator.settings["ORGANISATION"]["address"]
+    address = context["ORGANISATION"]["address"]
     for article in context["articles"]:
         article.metadata.setdefault("summary", getattr(article, "description", ""))
     contents = {NEWS: (context["articles"], "News"), NOTICES: (context["NOTICES"], "Security-breach notices")}
@@ -32,9 +30,3 @@ def complete(context: dict[str, Any], feed: Any) -> None:  # noqa: ARG001 - Peli
     feed.feed["id"] = feed.feed["feed_url"]
     for item in feed.items:
         item["content"] = item["content"] and make_links_absolute(item["content"], item["link"])
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.page_writer_finalized.connect(write_feeds)
-    signals.feed_generated.connect(complete)

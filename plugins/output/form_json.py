@@ -1,17 +1,12 @@
 """form.json: all that the form backend reads of the built site besides its frames."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-from pelican import signals
-from pelican.generators import PagesGenerator
 
-
-def write_form_json(generator: PagesGenerator, writer: object) -> None:  # noqa: ARG001 - Pelican sends both
-    """Write sectors, topics, addresses, statement versions, notices and the headers of every answer."""
-    organisation = generator.settings["ORGANISATION"]
-    statement = generator.context["STATEMENT"]
+def text(context: dict[str, Any]) -> str:
+    """Return sectors, topics, addresses, statement versions, notices and the headers of every answer."""
+    organisation = context["ORGANISATION"]
     facts = {
         "organisation": organisation["name"],
         "address": organisation["address"],
@@ -20,16 +15,14 @@ def write_form_json(generator: PagesGenerator, writer: object) -> None:  # noqa:
         "answer_days": organisation["requests"]["answer_days"],
         "sectors": organisation["enquiry"]["sectors"],
         "topics": organisation["enquiry"]["topics"],
-        "statement": statement.effective.isoformat(),
+        "statement": context["STATEMENT"].effective.isoformat(),
         "statement_sha256": {
-            version.effective.isoformat(): version.sha256
-            for version in generator.context["STATEMENT_VERSIONS"]
+            version.effective.isoformat(): version.sha256 for version in context["STATEMENT_VERSIONS"]
         },
-        "notices": notices(generator.context),
-        "headers": generator.settings["SECURITY_HEADERS"],
+        "notices": notices(context),
+        "headers": context["SECURITY_HEADERS"],
     }
-    target = Path(generator.output_path, "form.json")
-    target.write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    return json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
 
 
 def notices(context: dict[str, Any]) -> dict[str, Any]:
@@ -44,8 +37,3 @@ def notices(context: dict[str, Any]) -> dict[str, Any]:
         }
         for page in [*context["NOTICES"], *context["NOTICE_DRAFTS"]]
     }
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.page_writer_finalized.connect(write_form_json)

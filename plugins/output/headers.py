@@ -2,10 +2,9 @@
 
 from base64 import b64encode
 from hashlib import sha256
-from pathlib import Path
+from typing import Any
 
-from pelican import Pelican, signals
-from pelican.generators import PagesGenerator
+from pelican import Pelican
 
 
 def content_security_policy(style: str, *, live_reload: bool) -> str:
@@ -39,14 +38,7 @@ def set_headers(pelican: Pelican) -> None:
     }
 
 
-def write(generator: PagesGenerator, writer: object) -> None:  # noqa: ARG001 - Pelican sends both
-    """Write the headers as nginx includes them."""
-    headers = generator.settings["SECURITY_HEADERS"].items()
-    lines = "".join(f'add_header {name} "{value}" always;\n' for name, value in headers)
-    Path(generator.output_path, ".headers.conf").write_text(lines, "utf-8")
-
-
-def register() -> None:
-    """Connect to Pelican, after the stylesheet, whose hash the policy holds."""
-    signals.initialized.connect(set_headers)
-    signals.page_writer_finalized.connect(write)
+def text(context: dict[str, Any]) -> str:
+    """Return the headers as nginx includes them."""
+    headers = context["SECURITY_HEADERS"].items()
+    return "".join(f'add_header {name} "{value}" always;\n' for name, value in headers)

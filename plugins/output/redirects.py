@@ -6,10 +6,7 @@ devtools/front.py.
 
 import re
 from collections.abc import Collection, Iterator
-from pathlib import Path
-
-from pelican import signals
-from pelican.generators import PagesGenerator
+from typing import Any
 
 from plugins.reading.mistakes import Mistake, suggestion
 from plugins.reading.site import Site
@@ -38,13 +35,6 @@ def problem(old: str, new: str, pages: Collection[str]) -> str:
     return ""
 
 
-def write_redirects(generator: PagesGenerator, writer: object) -> None:  # noqa: ARG001 - Pelican sends both
-    """Write the table."""
-    redirects = generator.settings["ORGANISATION"]["redirects"]
-    lines = "".join(f"{old} {new};\n" for old, new in redirects.items())
-    Path(generator.output_path, ".redirects.conf").write_text(lines, "utf-8")
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.page_writer_finalized.connect(write_redirects)
+def text(context: dict[str, Any]) -> str:
+    """Return the redirects as lines of nginx's map."""
+    return "".join(f"{old} {new};\n" for old, new in context["ORGANISATION"]["redirects"].items())

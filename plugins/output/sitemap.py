@@ -1,15 +1,11 @@
 """sitemap.xml: every page that search engines may list, and when it changed, where that is known."""
 
-from pathlib import Path
 from typing import Any
 
 from lxml.etree import tostring
 from lxml.objectify import ElementMaker
-from pelican import signals
 from pelican.contents import Content
-from pelican.generators import PagesGenerator
 
-PATH = "sitemap.xml"
 NOT_LISTED = {"error", "sent"}  # templates that ask search engines not to list a page
 XML = ElementMaker(
     namespace="http://www.sitemaps.org/schemas/sitemap/0.9",
@@ -25,19 +21,14 @@ def last_modified(content: Content) -> str:
     return day.isoformat() if day and day <= content.settings["SITE_DATE"] else ""
 
 
-def write_sitemap(generator: PagesGenerator, writer: object) -> None:  # noqa: ARG001 - Pelican sends both
-    """Write the sitemap, in the order of addresses so that two builds are alike."""
-    address = generator.settings["ORGANISATION"]["address"]
-    contents = [*generator.context["articles"], *generator.context["pages"]]
+def text(context: dict[str, Any]) -> str:
+    """Return the sitemap, in the order of addresses so that two builds are alike."""
+    address = context["ORGANISATION"]["address"]
+    contents = [*context["articles"], *context["pages"]]
     entries = []
     for content in sorted(contents, key=lambda content: str(content.url)):
         if content.template not in NOT_LISTED:
             day = last_modified(content)
             entries.append(XML.url(XML.loc(f"{address}/{content.url}"), *([XML.lastmod(day)] if day else [])))
-    source = tostring(XML.urlset(*entries), encoding="utf-8", xml_declaration=True, pretty_print=True)
-    Path(generator.output_path, PATH).write_bytes(source)
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.page_writer_finalized.connect(write_sitemap)
+    urls = XML.urlset(*entries)
+    return tostring(urls, encoding="utf-8", xml_declaration=True, pretty_print=True).decode()

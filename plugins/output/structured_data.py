@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from lxml.etree import parse
-from pelican import Pelican, signals
+from pelican import Pelican
 from pelican.contents import Article, Content, Page
 from pelican.generators import Generator
 
@@ -146,9 +146,3 @@ def add_pages_by_url(generators: list[Generator]) -> None:
     """Put PAGES_BY_URL in the context, for breadcrumbs."""
     context = generators[0].context
     context["PAGES_BY_URL"] = {page.url: page for page in context["pages"]}
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.initialized.connect(add_filters)
-    signals.all_generators_finalized.connect(add_pages_by_url)

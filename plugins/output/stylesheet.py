@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from markupsafe import Markup
-from pelican import Pelican, signals
+from pelican import Pelican
 from rcssmin import cssmin
 
 
@@ -11,8 +11,3 @@ def minify(pelican: Pelican) -> None:
     """Put STYLESHEET among the settings, where templates find it."""
     style = cssmin(Path(pelican.settings["THEME"], "site.css").read_text("utf-8"))
     pelican.settings["STYLESHEET"] = Markup(style)  # noqa: S704 - our own file
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.initialized.connect(minify)

@@ -8,7 +8,7 @@ import shutil
 from hashlib import sha256
 from pathlib import Path
 
-from pelican import Pelican, signals
+from pelican import Pelican
 from pelican.contents import Content
 from pelican.generators import PagesGenerator, StaticGenerator
 
@@ -52,11 +52,3 @@ def copy_theme_files(generator: PagesGenerator, writer: object) -> None:  # noqa
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(Path(generator.theme, "static", name), copy)
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.initialized.connect(name_theme_files)
-    signals.content_object_init.connect(follow_images)
-    signals.static_generator_finalized.connect(name_images)
-    signals.page_writer_finalized.connect(copy_theme_files)

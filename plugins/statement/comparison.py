@@ -6,7 +6,6 @@ from lxml.html import HtmlElement, fragment_fromstring, tostring
 from lxml.html.builder import CLASS, SPAN
 from lxml.html.diff import htmldiff
 from markupsafe import Markup
-from pelican import Pelican, signals
 
 TIDY = {
     # htmldiff writes the address of each link after its words; keep only those that changed.
@@ -50,13 +49,3 @@ def keep_first_of_each_id(root: HtmlElement) -> None:
             del element.attrib["id"]
         else:
             seen.add(element.get("id"))
-
-
-def add_filter(pelican: Pelican) -> None:
-    """Let templates write `{{ new|changes_since(old) }}`."""
-    pelican.settings["JINJA_FILTERS"]["changes_since"] = changes_since
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.initialized.connect(add_filter)

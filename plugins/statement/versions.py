@@ -12,7 +12,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from lxml.html import fragment_fromstring
-from pelican import Pelican, signals
 from pelican.contents import Page
 from pelican.generators import PagesGenerator
 from pelican.settings import Settings
@@ -149,14 +148,3 @@ def chapters(html: str) -> list[tuple[str, str]]:
     """Return the id and the words of every heading that a table of contents lists."""
     headings = fragment_fromstring(html, create_parent="div").xpath("h2[@id]")
     return [(heading.get("id"), heading.text_content()) for heading in headings]
-
-
-def add_filter(pelican: Pelican) -> None:
-    """Let templates loop over `page.content|chapters`."""
-    pelican.settings["JINJA_FILTERS"]["chapters"] = chapters
-
-
-def register() -> None:
-    """Connect to Pelican."""
-    signals.initialized.connect(add_filter)
-    signals.page_generator_finalized.connect(publish_versions)

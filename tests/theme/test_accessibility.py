@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from playwright.sync_api import BrowserContext, Page, ViewportSize, expect
 
-from form_backend.views import FORMS
+from form_backend.forms import FORMS
 from tests.parts.browser import COLOUR_RULES, MOST_STOPS, SCROLLS_SIDEWAYS, send
 
 OpenContext = Callable[..., BrowserContext]

@@ -11,7 +11,7 @@ from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
 
 from devtools.loopback import HOST
-from form_backend.views import FORMS
+from form_backend.forms import FORMS
 from tests.parts.browser import (
     COLOUR_RULES,
     MOST_STOPS,

@@ -3,6 +3,8 @@
 import asyncio
 import csv
 import io
+import json
+import os
 import re
 import shutil
 import signal
@@ -136,6 +138,35 @@ def test_feed(noticed: Path) -> None:
     assert entry.xpath("string(atom:author/atom:name)", namespaces=ATOM)
 
 
+def test_notices_in_form_json(noticed: Path, tmp_path: Path) -> None:
+    """form.json holds what the e-mails say: in production of published notices, in preview of drafts too."""
+    content = shutil.copytree(ROOT / "content", tmp_path / "content")
+    (content / "notices/later.md").write_text(NOTICE, "utf-8")
+    build(tmp_path / "preview", content, "pelicanconf.py", SITE_DATE="2027-02-04")
+    published, drafts = (
+        json.loads((site / "form.json").read_text("utf-8"))["notices"]
+        for site in (noticed, tmp_path / "preview")
+    )
+
+    assert set(published) == {"last-day", "new", "past"}
+    assert published["last-day"] == drafts["later"] | {"page": "/notices/last-day/"}
+    assert drafts == {
+        "later": {
+            "title": "Someone read mail & <files>",
+            "facts": {
+                "Date of the breach": "1 February 2027",
+                "Discovered": "3 February 2027",
+                "Published": "5 February 2027",
+                "Last updated": "7 February 2027",
+                "Contact": "Privacy desk (privacy@example.org)",
+            },
+            "contact_email": "privacy@example.org",
+            "text": NOTICE.partition("\n\n")[2].strip(),
+            "page": None,
+        }
+    }
+
+
 def test_no_notices(site: Path) -> None:
     """Without notices there is no list, no feed, no banner and no link; the project ships none."""
     links = {link for page in site.rglob("*.html") for link in lxml.html.parse(page).xpath("//@href")}
@@ -217,18 +248,44 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-m", "flask", "--app", "form_backend", "breach-notice"]
 
 
-@pytest.fixture
-def run(site: Path, notice_path: Path) -> Run:
-    """Return a function that e-mails the notice to people through relays."""
+@pytest.fixture(scope="module")
+def warning_site(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the site with one notice, one that is not published yet, and one that is not finished."""
+    copy = tmp_path_factory.mktemp("warning") / "site"
+    shutil.copytree(site, copy, copy_function=os.link)
+    body = NOTICE.partition("\n\n")[2].strip()
+    notice = {
+        "title": "Someone read mail & <files>",
+        "facts": {"Date of the breach": "1 February 2027", "Last updated": "7 February 2027"},
+        "contact_email": "privacy@example.org",
+        "text": body,
+        "page": "/notices/mail-read/",
+    }
+    notices = {
+        "mail-read": notice,
+        "draft": notice | {"page": None},
+        "unfinished": notice | {"text": f"{body}\n[Your list: …]"},
+    }
+    facts = json.loads((site / "form.json").read_text("utf-8")) | {"notices": notices}
+    (copy / "form.json").unlink()  # it is a link to the shared site's
+    (copy / "form.json").write_text(json.dumps(facts), "utf-8")
+    return copy
 
-    def command(relays: str, people: str, *options: str, **changed: str) -> subprocess.CompletedProcess[str]:
+
+@pytest.fixture
+def run(warning_site: Path) -> Run:
+    """Return a function that e-mails a notice to people through relays."""
+
+    def command(
+        relays: str, people: str | bytes, *options: str, notice: str = "mail-read", **changed: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, str(notice_path), "-", *options],
+            [*COMMAND, notice, "-", *options],
             cwd=ROOT,
-            env=environment(site, relays, **changed),
-            input=people,
+            env=environment(warning_site, relays, **changed),
+            input=people.decode("latin-1") if isinstance(people, bytes) else people,
             capture_output=True,
-            encoding="utf-8",
+            encoding="latin-1" if isinstance(people, bytes) else "utf-8",
             check=False,
             timeout=120,
         )
@@ -280,20 +337,14 @@ def test_message(run: Run, mailbox: Mailbox) -> None:
     assert received.text.endswith("\n" + NOTICE.partition("\n\n")[2])
 
 
-def test_address_on_the_website(noticed: Path, mailbox: Mailbox, notice_path: Path) -> None:
-    """The e-mail gives the notice's address only if the website has that page."""
-    last_day = notice_path.rename(notice_path.with_name("last-day.md"))
-    shutil.copy(last_day, notice_path)
-    for path in (notice_path, last_day):
-        command = [*COMMAND, str(path), "-", "--send"]
-        settings = environment(noticed, mailbox.relay)
-        subprocess.run(
-            command, cwd=ROOT, env=settings, input=b"email\na@example.com", check=True, capture_output=True
-        )
+def test_address_on_the_website(run: Run, mailbox: Mailbox) -> None:
+    """The e-mail gives the address of a published notice; a draft has none yet."""
+    for name in ("draft", "mail-read"):
+        run(mailbox.relay, "email\na@example.com", "--send", notice=name)
 
     before, after = mailbox.received
     assert "/notices/" not in before.text
-    assert "/notices/last-day/\n" in after.text
+    assert "/notices/mail-read/\n" in after.text
 
 
 def test_sending_again_is_recognised(run: Run, mailbox: Mailbox) -> None:
@@ -322,12 +373,18 @@ f@bücher.example,F
     sent = run(mailbox.relay, people, "--send", "--rate", "1000")
 
     assert sent.returncode == 1
-    assert [line for line in sent.stderr.splitlines() if "skipped" in line] == [
+    assert [line for line in sent.stderr.splitlines() if line.startswith("line ")] == [
         "line 3: skipped, since it holds no e-mail address that we can write to.",
         "line 7: skipped, since it has more columns than the first line names.",
-        "line 9: skipped, since its name holds a line break or another invisible character.",
     ]
-    assert everyone(mailbox) == ["a@example.com", "c@example.com", "f@xn--bcher-kva.example"]
+    assert "Of 7 rows: 4 handed over, 2 skipped, 1 listed twice." in sent.stderr
+    assert unreached(sent.stdout) == {"nonsense": "no-address", "d@example.com": "too-many-cells"}
+    assert everyone(mailbox) == [
+        "a@example.com",
+        "c@example.com",
+        "e@example.com",
+        "f@xn--bcher-kva.example",
+    ]
 
 
 def test_spreadsheet(run: Run, mailbox: Mailbox) -> None:
@@ -341,46 +398,43 @@ def test_spreadsheet(run: Run, mailbox: Mailbox) -> None:
 @pytest.mark.parametrize(
     ("people", "sentence"),
     [
-        (b"", "the first line of the CSV must name a column email."),
-        (b"a@example.com\n", "the first line of the CSV must name a column email."),
+        (b"", "the list is empty. Did you write into the file that you read?"),
+        (b"\n;;;\n", "the list is empty. Did you write into the file that you read?"),
+        (
+            b"a@example.com\n",
+            "the first line of the CSV must name a column email. It names: a@example.com",
+        ),
+        (
+            b"Naam,Adres\n",
+            "the first line of the CSV must name a column email. It names: Naam, Adres",
+        ),
         (b"email\n", "there is nobody to write to."),
         (b"email\n\xe9@example.com\n", "the CSV is not in UTF-8; save it as “CSV UTF-8”."),
         (
             b'email\na@example.com\n"b@example.com\n',
-            "after line 2: the CSV cannot be read: unexpected end of data.",
+            "after line 3: the CSV cannot be read: unexpected end of data. Correct it there.",
         ),
     ],
 )
-def test_unreadable_lists(
-    site: Path, mailbox: Mailbox, notice_path: Path, people: bytes, sentence: str
-) -> None:
+def test_unreadable_lists(run: Run, mailbox: Mailbox, people: bytes, sentence: str) -> None:
     """A list that cannot be read whole is refused before anything is sent."""
-    refused = subprocess.run(
-        [*COMMAND, str(notice_path), "-", "--send"],
-        cwd=ROOT,
-        env=environment(site, mailbox.relay),
-        input=people,
-        capture_output=True,
-        check=False,
-    )
+    refused = run(mailbox.relay, people, "--send")
 
     assert refused.returncode == 1
-    assert f"Error: {sentence}\n" in refused.stderr.decode()
+    assert f"Error: {sentence}\n" in refused.stderr.encode("latin-1").decode()
     assert not mailbox.received
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("notice", "sentence"),
     [
-        ("", f":15: {NO_TEXT.format('What was not affected')} {NEEDED}.\n"),
-        ("[Your list: …]", "something is still to be filled in; write over each [Your …] first."),
+        ("unknown", "the website has no notice unknown; it has: mail-read, draft, unfinished. Publish the"),
+        ("unfinished", "something is still to be filled in; write over each [Your …] first."),
     ],
 )
-def test_unfinished_notice(run: Run, mailbox: Mailbox, notice_path: Path, text: str, sentence: str) -> None:
-    """The command sends no notice that the build would refuse, and says why."""
-    notice_path.write_text(NOTICE.replace("Passwords.", text), "utf-8")
-
-    refused = run(mailbox.relay, PEOPLE, "--send")
+def test_notice_that_cannot_be_sent(run: Run, mailbox: Mailbox, notice: str, sentence: str) -> None:
+    """The command sends only a finished notice that the website has, and says why."""
+    refused = run(mailbox.relay, PEOPLE, "--send", notice=notice)
 
     assert refused.returncode == 1
     assert sentence in refused.stderr
@@ -434,7 +488,7 @@ def test_troubled_relay(run: Run, trouble: str, connections: int, left: dict[str
     reached = {"person-2@example.com"} if trouble != "refused" else set()
     assert unreached(sent.stdout) == left
     assert sent.returncode == bool(left)
-    assert f"{5 - len(left)} of 5 people were reached." in sent.stderr
+    assert f"Of 5 rows: {5 - len(left)} handed over" in sent.stderr
     assert set(everyone(relay)) == {f"person-{n}@example.com" for n in (0, 1, 3, 4)} | reached
     assert len(relay.received) == 4 + len(reached)
     assert len(relay.connections) == connections
@@ -467,10 +521,10 @@ def test_untrusted_relay(run: Run, mailbox: Mailbox) -> None:
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted(site: Path, notice_path: Path, ending: signal.Signals) -> None:
+def test_interrupted(warning_site: Path, tmp_path: Path, ending: signal.Signals) -> None:
     """A command that is ended early still lists who was not reached."""
     with smtp_server(relay := Troubled()):
-        command = start(site, relay.relay, notice_path, FIVE, "--rate", "2")
+        command = start(warning_site, relay.relay, tmp_path, FIVE, "--rate", "2")
         until(lambda: bool(relay.received))
         command.send_signal(ending)
         left, _errors = command.communicate(timeout=30)
@@ -481,12 +535,12 @@ def test_interrupted(site: Path, notice_path: Path, ending: signal.Signals) -> N
     assert all(unreached(left).get(email, "in-doubt") == "in-doubt" for email in reached)
 
 
-def start(site: Path, relays: str, notice_path: Path, people: str, *options: str) -> subprocess.Popen[str]:
+def start(site: Path, relays: str, folder: Path, people: str, *options: str) -> subprocess.Popen[str]:
     """Start e-mailing to people, whose list stands in a file."""
-    listed = notice_path.with_suffix(".csv")
+    listed = folder / "people.csv"
     listed.write_text(people, "utf-8")
     return subprocess.Popen(
-        [*COMMAND, str(notice_path), str(listed), "--send", *options],
+        [*COMMAND, "mail-read", str(listed), "--send", *options],
         cwd=ROOT,
         env=environment(site, relays),
         stdout=subprocess.PIPE,
@@ -509,14 +563,12 @@ def people_in(taken: Path) -> Counter[str]:
     return Counter(re.findall(r"(?ms)^To: (\S+)$.*?^-+ END MESSAGE", taken.read_text("utf-8")))
 
 
-def test_relay_killed_while_many_are_written_to(
-    site: Path, run: Run, notice_path: Path, tmp_path: Path
-) -> None:
+def test_relay_killed_while_many_are_written_to(warning_site: Path, run: Run, tmp_path: Path) -> None:
     """After the relay was killed and the rest was sent, each has one message; one in doubt may have two."""
     port, taken = free_port(), tmp_path / "taken"
     relays, fast = f"smtp://{HOST}:{port}", ["--rate", "100000"]
     with relay_process(port, taken) as relay:
-        command = start(site, relays, notice_path, PEOPLE, *fast)
+        command = start(warning_site, relays, tmp_path, PEOPLE, *fast)
         until(lambda: taken.read_bytes().count(b" END MESSAGE ") > MANY // 4)
         relay.kill()
         rest, _errors = command.communicate(timeout=60)

@@ -70,8 +70,7 @@ def test_delivery_through_postfix(serve: Serve, debian: Postfix, scheme: str) ->
     assert [received.recipients for received in debian.mailbox.received] == [["sales@example.org"]] * 2
     first = debian.mailbox.received[0]
     assert free_text(first) == "\n".join(LINES)
-    assert b"with UTF8SMTPSA id" in first.source
-    assert "Reply-To: jörg@example.com\r\n".encode() in first.source
+    assert b"with ESMTPSA id" in first.source
     refused = backend.logged("recipient_refused")
     assert [(line["recipient"], line["smtp_code"]) for line in refused] == [(0, 554), (0, 554)]
     assert PASSWORD not in backend.log_file.read_text("utf-8")

@@ -18,7 +18,7 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from devtools.loopback import HOST
-from form_backend.shared_store import QUIET
+from form_backend.memory.shared_store import COOLDOWN
 from tests.parts.canary import Canary
 from tests.parts.forms import ENQUIRY, token
 from tests.parts.processes import children, free_port, needs_debian_package, until
@@ -276,7 +276,7 @@ def test_silent_store_is_asked_once(serve: Serve, mailbox: Mailbox) -> None:
         backend = serve(mailbox.relay, FLASK_LIMITS_URL=f"redis://{HOST}:{black_hole.getsockname()[1]}")
         began = time.monotonic()
         answers = [backend.enquire(message=f"Into the void: {n}") for n in range(3)]
-        may_ask = 1 + (time.monotonic() - began) // QUIET
+        may_ask = 1 + (time.monotonic() - began) // COOLDOWN
         black_hole.setblocking(False)  # noqa: FBT003 - the standard library's
         asked = 0
         while connection := accepted(black_hole):

@@ -118,7 +118,7 @@ def test_consent_is_to_the_words_shown(changing: tuple[Backend, Path], mailbox: 
     second = backend.post(shown_values(first), shown=first)
 
     assert (first.status_code, second.status_code) == (422, 303)
-    assert shown_values(first) == words
+    assert shown_values(first) == ENQUIRY
     assert "Another Name may send me marketing material" in first.text
     assert "Another Name may send me marketing material" in mailbox.received[0].text
 

@@ -236,6 +236,15 @@ FILES: dict[str, tuple[str, ...]] = {
             'Where the text begins, put an empty line above it; else begin with a label, like "Title:".'
         ),
     ),
+    "pages/separators.md": (
+        "Title: One\u2028Url: x/\nDescription: S\x0be\u2029p.\n\nText\x0bon\u0085one\u2028line.\n\nTODO\n",
+        f'6: "TODO" {FILL_IN}',
+    ),
+    "pages/windows.md": (
+        "\ufeffTitle: Windows\r\nDescription: From there,\r\n    in two lines.\r\n\r\nTODO\r\rTeh end.\r\n",
+        f'5: "TODO" {FILL_IN}',
+        f'7: "Teh" looks misspelt. Write "the", {OR_WORDS}',
+    ),
     "pages/titel.md": (
         "Titel: Unknown\nDescription: C.\n\nText.\n",
         '1: "Titel" is no label here. Did you mean "Title"?',

@@ -20,8 +20,8 @@ import lxml.html
 import pytest
 
 from devtools.front import FORMS as FORM_ADDRESSES
-from form_backend.frames import END_GAP, GAP, NOTE, TITLE, Facts, Site
-from form_backend.views import FORMS
+from form_backend.forms import FORMS
+from form_backend.site import END_GAP, GAP, NOTE, TITLE, Facts, Site
 from tests.parts.forms import ENQUIRY, ORGANISATION
 from tests.parts.notice import notice
 from tests.parts.processes import ROOT

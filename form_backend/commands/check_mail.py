@@ -5,19 +5,18 @@ import smtplib
 import socket
 import ssl
 import sys
-from email.headerregistry import Address
 from time import monotonic
 
 import click
 from flask import render_template
 from flask.cli import with_appcontext
 
-from form_backend import relay
-from form_backend.connection import Connection
-from form_backend.messages import begin
-from form_backend.relay import Outcome
+from form_backend.mail.connection import Connection
+from form_backend.mail.deadline import within
+from form_backend.mail.outcomes import Outcome, outcome_of
+from form_backend.messages import begin, mailbox
 from form_backend.settings import Relay, Settings
-from form_backend.views import Desk
+from form_backend.submission import Services
 
 PROVED = {
     "tls": "proved by TLS who it is",
@@ -37,7 +36,7 @@ BY_OUTCOME = {
 }
 
 
-def command(desk: Desk) -> click.Command:
+def command(services: Services) -> click.Command:
     """Return the command; its option comes from the command line alone, never from the environment."""
 
     @click.command("check-mail")
@@ -50,14 +49,14 @@ def command(desk: Desk) -> click.Command:
 
         With --send, one test message goes to all who get enquiries or requests.
         """
-        recipients = list(dict.fromkeys(desk.settings.enquiries_to + desk.settings.requests_to))
+        recipients = list(dict.fromkeys(services.settings.enquiries_to + services.settings.requests_to))
         wrong = [
             problem
-            for one in desk.settings.mail_relays
-            for problem in check(one, recipients if send else [], desk.settings)
+            for one in services.settings.mail_relays
+            for problem in check(one, recipients if send else [], services)
         ]
         if send:
-            wrong += deliver(recipients, desk)
+            wrong += deliver(recipients, services)
         for problem in wrong:
             click.echo(problem, err=True)
         if wrong:
@@ -66,13 +65,15 @@ def command(desk: Desk) -> click.Command:
     return check_mail
 
 
-def check(one: Relay, recipients: list[str], settings: Settings) -> list[str]:
+def check(one: Relay, recipients: list[str], services: Services) -> list[str]:
     """Say hello to a relay, and name recipients to it; return a sentence for each thing that is wrong."""
-    name = f"{one.host}:{one.port}"
+    name, settings = f"{one.host}:{one.port}", services.settings
+    expires = monotonic() + settings.mail_deadline
     try:
-        connection = Connection(one, settings, monotonic() + settings.mail_deadline)
+        connection = Connection(one, settings, services.relays.tls, expires)
         try:
-            refused = refusals(connection, recipients, settings) if recipients else []
+            with within(expires):
+                refused = refusals(connection, recipients, settings) if recipients else []
         finally:
             connection.leave()
     except OSError as error:
@@ -114,17 +115,20 @@ def explanation(error: OSError) -> str:
             )
         case socket.gaierror():
             return "cannot be found: check the host name in FLASK_MAIL_RELAYS, and this machine's resolver."
-    return BY_OUTCOME.get(relay.outcome_of(error), BY_OUTCOME[Outcome.UNREACHABLE])
+    return BY_OUTCOME.get(outcome_of(error), BY_OUTCOME[Outcome.UNREACHABLE])
 
 
-def deliver(recipients: list[str], desk: Desk) -> list[str]:
+def deliver(recipients: list[str], services: Services) -> list[str]:
     """Deliver one test message as a form would be; return a sentence where it was not."""
-    ours = Address(f"{desk.site.facts.organisation} website", addr_spec=desk.settings.mail_from)
-    to = [Address(addr_spec=recipient) for recipient in recipients]
-    subject = f"[{desk.site.facts.organisation}] Test of the website's mail"
-    message = begin(ours, to, subject, secrets.token_hex(32))
-    message.set_content(render_template("email/check-mail.txt", facts=desk.site.facts))
-    delivery = desk.relays.deliver(message, recipients)
+    facts, settings = services.site.facts, services.settings
+    message = begin(
+        mailbox(settings.mail_from, f"{facts.organisation} website"),
+        recipients,
+        f"[{facts.organisation}] Test of the website's mail",
+        f"<{secrets.token_hex(32)}@{settings.mail_from.rpartition('@')[2]}>",
+    )
+    message.set_content(render_template("email/check-mail.txt", facts=facts))
+    delivery = services.relays.deliver(message, recipients)
     if delivery.outcome is Outcome.DELIVERED:
         click.echo(f"The test message was delivered to {', '.join(recipients)}.")
         return []
