@@ -1,14 +1,13 @@
 """Publishing: an editor's merge is built, checked and switched to at once; a bad one changes nothing."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.parts.processes import ROOT
+from tests.parts.stack import checkout
 
-PARTS = ["content", "deploy", "docs", "form_backend", "plugins", "theme", "pelicanconf.py", "publishconf.py"]
 GIT = ["git", "-c", "user.name=An editor", "-c", "user.email=editor@example.org"]
 HOME_PAGE = "content/pages/home.md"
 
@@ -25,20 +24,16 @@ def merge(repository: Path, path: str, text: str) -> None:
     git(repository, "commit", "--all", "--message", "A merge")
 
 
-def publish(home: Path) -> int:
-    """Run the script, and return its exit status."""
+def publish(home: Path) -> subprocess.CompletedProcess[str]:
+    """Run the script."""
     script = home / "checkout" / "deploy" / "publish.sh"
-    return subprocess.run([script, home], capture_output=True, check=False).returncode
+    return subprocess.run([script, home], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     """Return a repository of this project, with a server's checkout of it at `home/checkout`."""
-    repository = tmp_path / "repository"
-    repository.mkdir()
-    for part in PARTS:
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, repository / part)
+    repository = checkout(tmp_path / "repository")
     git(repository, "init", "--initial-branch", "main")
     git(repository, "add", ".")
     git(repository, "commit", "--message", "The project")
@@ -49,20 +44,22 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_merge_is_published_and_a_bad_one_is_not(repository: Path, tmp_path: Path) -> None:
-    """New words go live whole; code is left to an upgrade; a build that fails leaves the site as it was."""
+    """New words go live as a whole, new code does not, and a build that fails leaves the site as it was."""
     home = tmp_path / "home"
     for number in range(7):
         (home / "releases" / f"2026010{number}T000000Z").mkdir()
     merge(repository, HOME_PAGE, "\n\nNew words from an editor.\n")
     merge(repository, "publishconf.py", "raise SystemExit('code that nobody has looked at')\n")
 
-    assert publish(home) == 0
+    finished = publish(home)
+
+    assert finished.returncode == 0, finished.stderr
     published = (home / "current").resolve()
     assert "New words from an editor." in (published / "index.html").read_text("utf-8")
     assert len(list((home / "releases").iterdir())) == 5
 
     merge(repository, "content/organisation.toml", "\nthis is no TOML\n")
 
-    assert publish(home) != 0
+    assert publish(home).returncode != 0
     assert (home / "current").resolve() == published
     assert len(list((home / "releases").iterdir())) == 5

@@ -31,7 +31,7 @@ TYPED = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="⟦
 @SHARED
 @given(text=TYPED.filter(lambda text: text.strip()))
 def test_staff_read_what_was_typed(backend: Backend, mailbox: Mailbox, text: str) -> None:
-    """Any Unicode arrives equal to what was typed, once prefixes are off and line ends are one kind."""
+    """Any Unicode text arrives as typed, apart from line prefixes and line ends."""
     mailbox.received.clear()
     answer = backend.enquire(message=text.replace("\n", "\r\n"), name=f"Number {next(NUMBERS)}")
 
@@ -40,7 +40,7 @@ def test_staff_read_what_was_typed(backend: Backend, mailbox: Mailbox, text: str
 
 
 def test_awkward_lines_survive(backend: Backend, mailbox: Mailbox) -> None:
-    """Long lines, dots, trailing spaces and what mail treats specially survive the relay."""
+    """Long lines, dots, trailing spaces and whatever mail treats specially arrive unchanged."""
     backend.enquire(message="\r\n".join(LINES))
 
     assert free_text(mailbox.received[0]) == "\n".join(LINES)
@@ -48,7 +48,7 @@ def test_awkward_lines_survive(backend: Backend, mailbox: Mailbox) -> None:
 
 @pytest.mark.parametrize("character", ["\u202e", "\u2066", "\u200b", "\u0007", "\u2028", "\u0085", "\ufeff"])
 def test_hidden_characters_are_shown(backend: Backend, mailbox: Mailbox, character: str) -> None:
-    """Direction, control and other invisible characters are seen, not obeyed; joiners and selectors stay."""
+    """Invisible and direction characters are shown as codes; joiners and selectors are kept."""
     backend.enquire(message=f"a{character}b", name="Hidden")
     backend.enquire(message=f"👩\u200d🔧 ❤\ufe0f नि\u200dक {ord(character)}", name="Joined")
     hidden, joined = mailbox.received
@@ -58,7 +58,7 @@ def test_hidden_characters_are_shown(backend: Backend, mailbox: Mailbox, charact
 
 
 def test_free_text_cannot_pass_for_a_label(backend: Backend, mailbox: Mailbox) -> None:
-    """What someone writes like one of our labels stays marked as theirs."""
+    """Free text that looks like a label is marked as typed."""
     backend.enquire(message="Hello\r\nMarketing by e-mail: Yes\r\nE-mail address: other@example.com")
     labels = labelled(mailbox.received[0])
 
@@ -98,7 +98,7 @@ INJECTED = [
 @pytest.mark.parametrize("field", ["name", "phone", "email", "sector"])
 @pytest.mark.parametrize("text", INJECTED)
 def test_no_header_can_be_injected(backend: Backend, mailbox: Mailbox, field: str, text: str) -> None:
-    """Line ends of any kind in any field add no header and no recipient."""
+    """Line ends in any field add no header and no recipient."""
     backend.enquire(**{field: text}, message=f"{field} {text}")
 
     assert all("Bcc" not in received.message for received in mailbox.received)
@@ -106,7 +106,7 @@ def test_no_header_can_be_injected(backend: Backend, mailbox: Mailbox, field: st
 
 
 def test_telephone_as_typed_and_international(backend: Backend, mailbox: Mailbox) -> None:
-    """Staff see the number as the person wrote it, and as they can dial it from anywhere."""
+    """Staff see the telephone number as typed and in international form."""
     backend.enquire(phone="(082) 123-4567")
 
     assert labelled(mailbox.received[0])["Contact telephone number"] == "(082) 123-4567 (+27 82 123 4567)"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,20 @@ from devtools.front import create_front
 from devtools.loopback import HOST, quiet_server
 from tests.parts.forms import ENQUIRY, SECRET, token
 from tests.parts.processes import ROOT, logging_to
+
+PROJECT = [
+    *("content", "deploy", "devtools", "docs", "form_backend", "plugins", "theme"),
+    *("Makefile", "pelicanconf.py", "publishconf.py"),
+]
+
+
+def checkout(folder: Path) -> Path:
+    """Copy the project into a folder, without the tests and what is made, and return it."""
+    folder.mkdir(exist_ok=True)
+    for name in PROJECT:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    return folder
 
 
 class BuildError(Exception):

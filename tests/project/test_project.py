@@ -28,7 +28,7 @@ def locked(path: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
 def test_every_requirement_is_pinned_by_hash(path: Path) -> None:
-    """A lock names one version of each package with its hashes, and no place to fetch it from."""
+    """A lock file pins one version of each package by hash and names no index."""
     requirements = locked(path)
 
     assert requirements
@@ -40,7 +40,7 @@ def test_every_requirement_is_pinned_by_hash(path: Path) -> None:
 
 
 def test_locks_hold_what_the_project_asks_for() -> None:
-    """Each dependency of pyproject.toml is in the locks that need it, in a version that it allows."""
+    """Each dependency in pyproject.toml is in the lock files that need it, in an allowed version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
     asked = {
@@ -81,7 +81,7 @@ def test_readme_lists_the_settings() -> None:
     "path", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name
 )
 def test_documents_link_to_what_exists(path: Path) -> None:
-    """A link from one document to a file of the project finds it; examples are no links."""
+    """Links from documents to files of the project lead to files that exist."""
     words = CODE.sub("", path.read_text("utf-8"))
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#]+)", words)
 

@@ -13,24 +13,7 @@ import pytest
 from tests.parts.processes import ROOT
 from tests.parts.promises import register
 from tests.parts.relays import Mailbox
-from tests.parts.stack import Backend
-
-SOURCES = ["content", "docs", "theme", "plugins", "form_backend", "pelicanconf.py", "publishconf.py"]
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Return a copy of what a build needs, to be spoilt."""
-    for name in SOURCES:
-        source = ROOT / name
-        shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path)
-    return tmp_path
-
-
-def statement_in_force(root: Path, site: Path) -> Path:
-    """Return the Markdown file of the statement in force."""
-    version = json.loads((site / "form.json").read_text("utf-8"))["statement"]
-    return root / "content" / "privacy" / f"{version}.md"
+from tests.parts.stack import Backend, checkout, statement_in_force
 
 
 def spoil(path: Path, old: str, new: str) -> None:
@@ -40,20 +23,21 @@ def spoil(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), "utf-8")
 
 
-def complaints_of_build(checkout: Path) -> list[str]:
+def complaints_of_build(project: Path) -> list[str]:
     """Return what a build that must fail says, less where and in which version it says so."""
-    command = [sys.executable, "-m", "pelican", "-s", "publishconf.py", "-o", str(checkout / "output")]
+    command = [sys.executable, "-m", "pelican", "-s", "publishconf.py", "-o", str(project / "output")]
     command += ["--log-handler", "plain"]
-    finished = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    finished = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert finished.returncode
     return re.findall(r"^content/privacy/[\d-]+\.md:\d+: (.*)$", finished.stderr, re.MULTILINE)
 
 
 @pytest.mark.promise("only-these-fields")
-def test_changed_words_stop_the_build(checkout: Path, site: Path) -> None:
-    """A statement that lists more or less than the form asks stops the build with file, line and cure."""
-    spoil(statement_in_force(checkout, site), "- E-mail address\n", "- Shoe size\n")
-    complaints = complaints_of_build(checkout)
+def test_changed_words_stop_the_build(tmp_path: Path) -> None:
+    """A statement that lists more or less than the form asks for stops the build and says what to do."""
+    project = checkout(tmp_path)
+    spoil(project / "content/privacy" / f"{statement_in_force()}.md", "- E-mail address\n", "- Shoe size\n")
+    complaints = complaints_of_build(project)
 
     assert (
         'The statement says that we collect "Shoe size", but no field of the form has this label. '
@@ -66,25 +50,27 @@ def test_changed_words_stop_the_build(checkout: Path, site: Path) -> None:
 
 
 @pytest.mark.promise("only-these-fields")
-def test_changed_form_stops_the_build(checkout: Path) -> None:
-    """A field that is asked for under another label, or anew, stops the build."""
-    spoil(checkout / "form_backend" / "labels.py", '"Sector or industry",', '"Identity number",')
-    complaints = "\n".join(complaints_of_build(checkout))
+def test_changed_form_stops_the_build(tmp_path: Path) -> None:
+    """A form that asks for a field under another label stops the build."""
+    project = checkout(tmp_path)
+    spoil(project / "form_backend" / "labels.py", '"Sector or industry",', '"Identity number",')
+    complaints = "\n".join(complaints_of_build(project))
 
     assert '"Sector or industry", but no field of the form has this label' in complaints
     assert 'asks for "Identity number", but the statement does not list it' in complaints
 
 
-def test_register_is_the_statement(site: Path) -> None:
-    """docs/promises.md lists the promises that the statement in force marks, no more and no fewer."""
-    marked = re.findall(r"\{:.*#promise-([a-z-]+)", statement_in_force(ROOT, site).read_text("utf-8"))
+def test_register_lists_the_promises_of_the_statement() -> None:
+    """docs/promises.md lists exactly the promises that are marked in the statement in force."""
+    text = (ROOT / "content/privacy" / f"{statement_in_force()}.md").read_text("utf-8")
+    marked = re.findall(r"\{:.*#promise-([a-z-]+)", text)
 
     assert sorted(marked) == sorted(register())
 
 
 @pytest.mark.promise("agreement-on-request")
 def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
-    """The statement's link opens the form with the request for the agreement already written."""
+    """The statement's link opens the form with the request for the agreement prefilled."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
     [link] = page.xpath("//*[@id='promise-agreement-on-request']//a/@href")
     message = lxml.html.fromstring(backend.form(link).text).get_element_by_id("message").text_content()
@@ -94,7 +80,7 @@ def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
 
 @pytest.mark.promise("update-or-delete")
 def test_statement_names_who_gets_requests(site: Path, backend: Backend, mailbox: Mailbox) -> None:
-    """The address that the statement names is the one that a request goes to, and its form is linked."""
+    """Requests go to the address that the statement names, and the statement links to their form."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
     form, mailto = page.xpath("//*[@id='promise-update-or-delete']//a/@href")
     words = {"request": "update", "name": "Named", "email": "named@example.com", "details": "Which?"}
@@ -104,8 +90,8 @@ def test_statement_names_who_gets_requests(site: Path, backend: Backend, mailbox
 
 
 @pytest.mark.parametrize("path", ["index.html", "sent/index.html"])
-def test_pages_say_what_the_organisation_file_says(site: Path, path: str) -> None:
-    """The pages about requests name the days that the mail to staff counts with."""
+def test_days_to_answer_a_request(site: Path, path: str) -> None:
+    """The pages about requests give the same number of days as the mail to staff."""
     facts = json.loads((site / "form.json").read_text("utf-8"))
     words = lxml.html.parse(site / "your-information" / path).getroot().text_content()
 
@@ -121,9 +107,11 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize(("promise", "status", "sentence"), RUNS)
-def test_promise_without_test_fails_the_run(tmp_path: Path, promise: str, status: int, sentence: str) -> None:
-    """A promise kept by code without a test, or a test of a promise no longer there, fails the tests."""
+@pytest.mark.parametrize(
+    ("promise", "status", "sentence"), RUNS, ids=["both agree", "unknown promise", "promise without a test"]
+)
+def test_promises_and_tests_must_agree(tmp_path: Path, promise: str, status: int, sentence: str) -> None:
+    """A promise kept by code but without a test, or a test of an unknown promise, fails the test run."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "promises.md").write_text(
         "| kept | code | It is. |\n| theirs | company | They do. |\n"
