@@ -188,7 +188,7 @@ KEYS = (
         "publishing",
         "keys",
         "Optional: public SSH keys that may do one thing here: ask for what is merged to be published.",
-        ["ssh-ed25519 AAAA... merges"],
+        ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI merges"],
         required=False,
         valid=_is_ssh_key,
     ),
@@ -327,10 +327,11 @@ def ask(question: Callable[[str], str], say: Callable[[str], None]) -> dict[str,
             typed = question(f"{key.full_name}: ").strip()
             split = [typed] if key.valid is _is_ssh_key else typed.split()
             try:
-                if value := _value(key, (split if many else typed) if typed else None):
-                    answers[key.full_name] = value
+                value = _value(key, (split if many else typed) if typed else None)
             except ConfigError as error:
                 say(str(error))
             else:
                 break
+        if typed:
+            answers[key.full_name] = value
     return answers

@@ -131,8 +131,8 @@ def libraries(setup: Setup) -> None:
         pip = (folder / "bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
         machine.run(*pip, "--require-hashes", "-r", lock)
         machine.run("touch", folder / WHOLE, told=False)
-    if machine.acts:
-        machine.link(str(CODE / ".venv"), str(folder))
+    if machine.acts and machine.link(str(CODE / ".venv"), str(folder)):
+        machine.run(folder / "bin/python", "-m", "compileall", "-q", CODE / "form_backend", told=False)
 
 
 def kernel(setup: Setup) -> None:

@@ -77,6 +77,7 @@ class Machine:
             return False
         self.changed(f"{name} leads to {target}")
         if not self.dry_run:
+            path.parent.mkdir(parents=True, exist_ok=True)
             switch_link(path, target)
         return True
 

@@ -275,7 +275,7 @@ def test_killed_unit_comes_back(world: World, unit: str) -> None:
 
 
 def test_wrong_setting_corrected(world: World) -> None:
-    """A wrong setting ends with a sentence and the alarm, and the pages stay; corrected, all is well again."""
+    """A wrong setting ends with a sentence and the alarm, and the pages stay; corrected, all is well."""
     guest = world.guest
     guest.alarms()
     world.configure(FLASK_MAIL_DEADLINE="99")
