@@ -39,6 +39,7 @@ enable_long_queue_ids = yes
 smtpd_tls_chain_files = $folder/conf/relay.pem
 smtpd_tls_auth_only = yes
 smtpd_sasl_auth_enable = yes
+cyrus_sasl_config_path = $folder/conf/sasl
 smtpd_sasl_local_domain = example.org
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = check_recipient_access inline:{nobody@example.org=REJECT}
@@ -60,7 +61,7 @@ error unix - - n - - error
 retry unix - - n - - error
 postlog unix-dgram n - n - 1 postlogd
 """)
-# Debian's build looks for a folder `sasl` beside main.cf.
+# Postfix 3.7 finds it in a folder `sasl` beside main.cf; 3.10 has to be told.
 LOGIN = Template("""
 pwcheck_method: auxprop
 auxprop_plugin: sasldb

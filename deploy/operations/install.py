@@ -189,7 +189,7 @@ def placeholder_certificate(setup: Setup) -> None:
         where = ("-keyout", f"{folder}/privkey.pem", "-out", f"{folder}/fullchain.pem")
         kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650")
         setup.machine.run("openssl", "req", *kind, "-subj", f"/CN={setup.site}", *where)
-    if not setup.machine.path(CERTIFICATE).is_symlink():
+    if not setup.machine.path(f"{CERTIFICATE}/fullchain.pem").exists():
         setup.machine.link(CERTIFICATE, folder)
 
 
