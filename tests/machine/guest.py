@@ -32,30 +32,37 @@ class Guest:
         subprocess.run(["nice", SCRIPT, *arguments], env=os.environ | variables, check=True)
 
     def boot(self) -> None:
-        """Start the machine, and return once it has come up."""
+        """Start the machine, return once it has come up, and keep a connection for the commands to come."""
         self.script("boot", str(self.memory))
+        self.connect()
+
+    def connect(self) -> None:
+        """Open a connection that the commands to come share."""
+        command = [*self._ssh("root", self.folder / "key"), "-M", "-N", "-f", f"root@{HOST}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def run(self, command: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command as root, and return how it ended and what it printed."""
-        return self._ssh("root", self.folder / "key", command, typed)
+        return self._run("root", self.folder / "key", command, typed)
 
     def as_editor(self, key: Path, command: str = "") -> subprocess.CompletedProcess[str]:
         """Log in as the service that hosts the repository does."""
-        return self._ssh("website", key, command, "")
+        return self._run("website", key, command, "")
 
-    def _ssh(self, user: str, key: Path, command: str, typed: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, user: str, key: Path, command: str, typed: str) -> subprocess.CompletedProcess[str]:
+        line = [*self._ssh(user, key), f"{user}@{HOST}", command]
+        return subprocess.run(line, input=typed, capture_output=True, text=True, check=False, timeout=1200)
+
+    def _ssh(self, user: str, key: Path) -> list[str]:
         options = [
             "StrictHostKeyChecking=no",
             "UserKnownHostsFile=/dev/null",
             "LogLevel=ERROR",
             "BatchMode=yes",
         ]
-        options += ["ControlMaster=auto", f"ControlPath={self.folder}/ssh-%r", "ControlPersist=30"]
+        options += [f"ControlPath={self.folder}/ssh-{user}"]
         flags = [flag for option in options for flag in ("-o", option)]
-        arguments = ["ssh", "-i", str(key), "-p", str(SSH_PORT), *flags, f"{user}@{HOST}", command]
-        return subprocess.run(
-            arguments, input=typed, capture_output=True, text=True, check=False, timeout=900
-        )
+        return ["ssh", "-i", str(key), "-p", str(SSH_PORT), *flags]
 
     def ask(self, command: str) -> str:
         """Run a command that has to succeed, and return what it printed."""
@@ -89,8 +96,6 @@ class Guest:
     def power_off(self) -> None:
         """Shut the machine down."""
         self.script("stop")
-        for control in self.folder.glob("ssh-*"):
-            control.unlink(missing_ok=True)
 
 
 class Browser:
