@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help serve new-article new-notice new-statement build test machine-test check bench soak lock
 
-# Compiled modules are kept even where the environment says not to: the tests start hundreds of processes.
+# Keep compiled modules even if the environment says not to: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
 
 PORT ?= 8000
@@ -24,14 +24,14 @@ new-article: .venv/serve.installed ## begin a news article (TITLE="Why pipes age
 new-notice: .venv/serve.installed ## begin a security-breach notice (TITLE="A laptop was stolen")
 	@$(RUN) devtools.new_page notice -- "$$TITLE"
 
-new-statement: .venv/serve.installed ## begin a version of the privacy statement (DATE=2027-06-01)
+new-statement: .venv/serve.installed ## begin a new version of the privacy statement (DATE=2027-06-01)
 	@$(RUN) devtools.new_page statement -- "$$DATE"
 
 build: .venv/serve.installed ## build the production site into output/ (SITE_DATE=2027-01-31 builds it as of that day)
 	@$(RUN) pelican -s publishconf.py --fatal warnings --log-handler plain
 
-test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options on)
-	@devtools/debian-packages.sh chromium fonts-liberation libnginx-mod-http-brotli-static libsasl2-modules \
+test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options to pytest)
+	@devtools/debian-packages.sh chromium fonts-liberation git libnginx-mod-http-brotli-static libsasl2-modules \
 		nginx postfix redis-server sasl2-bin slowhttptest strace systemd || \
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
@@ -40,23 +40,25 @@ machine-test: .venv/dev.installed ## set up a real Debian 13 in a virtual machin
 	@devtools/debian-packages.sh curl dnsmasq-base e2fsprogs git mmdebstrap openssh-client pebble qemu-system-x86
 	@$(RUN) pytest -p no:xdist -v --durations=0 tests/machine/machine.py $(PYTEST_ARGS)
 
-check: .venv/dev.installed ## check style, types, templates and dead code
+check: .venv/dev.installed ## check style, types, imports, templates, dead code and the CI workflow
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
+	.venv/bin/lint-imports
 	$(RUN) djlint --quiet --lint --profile jinja $(TEMPLATES)
 	$(RUN) vulture
+	.venv/bin/zizmor --quiet --offline --persona pedantic .github
 	$(RUN) pip check
 
-soak: .venv/dev.installed ## send 10,000 enquiries while everything fails (SEED=4711 draws the same faults)
+soak: .venv/dev.installed ## send 10,000 enquiries while relays and processes fail (SEED=4711 repeats the same faults)
 	@devtools/debian-packages.sh libsasl2-modules postfix sasl2-bin
-	@$(RUN) tests.soak $(if $(SEED),--seed $(SEED))
+	@$(RUN) tests.parts.soak $(if $(SEED),--seed $(SEED))
 
 bench: .venv/dev.installed ## measure the forms and the builds in ten minutes (docs/benchmarks.md says how to read it)
 	@$(RUN) bench.forms
 	@$(RUN) bench.site_builds
 
-lock: .venv/dev.installed ## write the requirements files anew from pyproject.toml
+lock: .venv/dev.installed ## write the requirements files again from pyproject.toml
 	$(LOCK) --group dev -o requirements-dev.txt
 	$(LOCK) --group serve -c requirements-dev.txt -o requirements-serve.txt
 	$(LOCK) -c requirements-dev.txt -o requirements.txt

@@ -2,39 +2,25 @@
 
 import logging
 import os
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
+from html import unescape
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from plugins import (
-    checks,
-    collection_contract,
-    comparison,
-    drafts,
-    economy,
-    feeds,
-    form_json,
-    hashed_names,
-    mistakes,
-    notices,
-    quotes,
-    redirects,
-    sitemap,
-    statement,
-    structured_data,
-    stylesheet,
-    table_alignment,
-    web_server,
-)
+from markdown.extensions.smarty import substitutions
+
+from plugins import checks, notices, output, pictures, reading, statement
+from plugins.reading.toml import read_toml
 
 ROOT = Path(__file__).parent
-SAST = timezone(timedelta(hours=2), "SAST")  # South Africa keeps one time all year
+TIMEZONE = "Africa/Johannesburg"
 
-ORGANISATION = mistakes.read_toml(ROOT / "content/organisation.toml")
+ORGANISATION = read_toml(ROOT / "content/organisation.toml")
 
 
 def site_date() -> date:
     """Return the day to build the site for: today, unless the environment names another."""
-    day = os.environ.get("SITE_DATE") or datetime.now(SAST).date().isoformat()
+    day = os.environ.get("SITE_DATE") or datetime.now(ZoneInfo(TIMEZONE)).date().isoformat()
     try:
         return date.fromisoformat(day)
     except ValueError:
@@ -48,7 +34,6 @@ STOP_AT_MISTAKES = False
 
 SITENAME = AUTHOR = ORGANISATION["name"]
 SITEURL = ""
-TIMEZONE = "Africa/Johannesburg"
 DEFAULT_LANG = "en"
 DEFAULT_DATE_FORMAT = "%-d %B %Y"
 LOCALE = ("C.UTF-8",)
@@ -56,32 +41,13 @@ LOCALE = ("C.UTF-8",)
 PATH = "content"
 OUTPUT_PATH = "preview"
 THEME = "theme"
-THEME_STATIC_PATHS: list[str] = []  # plugins/hashed_names.py copies theme/static/
-PLUGINS = [
-    mistakes,
-    checks,
-    economy,
-    drafts,
-    stylesheet,
-    statement,
-    comparison,
-    collection_contract,
-    notices,
-    quotes,
-    feeds,
-    form_json,
-    hashed_names,
-    redirects,
-    sitemap,
-    structured_data,
-    table_alignment,
-    web_server,
-]
+THEME_STATIC_PATHS: list[str] = []  # plugins/pictures/hashed_names.py copies theme/static/
+PLUGINS = [reading, statement, notices, pictures, output, checks]
 
 # A page's address is its place in content/: pages/products/imqs-water.md is /products/imqs-water/, and
 # notices/mail-server.md is /notices/mail-server/.
 PATH_METADATA = r"(?:(?:pages|news)/)?(?P<slug>.+?)(?:/index)?\.md"
-FILENAME_METADATA = ""  # plugins/statement.py reads the dates in names, and says what is wrong with one
+FILENAME_METADATA = ""  # plugins/statement/versions.py reads the dates in names, and checks them
 PAGE_PATHS = ["pages", "privacy", "notices"]
 PAGE_URL = DRAFT_PAGE_URL = "{slug}/"
 PAGE_SAVE_AS = DRAFT_PAGE_SAVE_AS = "{slug}/index.html"
@@ -97,7 +63,7 @@ FORMATTED_FIELDS = ["summary", "decisions"]  # written in Markdown
 # No page is another's translation. Pelican sorts by this too, which makes two builds alike.
 PAGE_TRANSLATION_ID = ARTICLE_TRANSLATION_ID = "source_path"
 
-# Of these plugins/checks tells editors more: the file, the line and what to do.
+# Warnings that plugins/checks replaces by mistakes with file, line and cure.
 LOG_FILTER = [
     (logging.WARNING, "Duplicate definition of `%s` for %s. Using first one."),
     (logging.WARNING, "Empty alt attribute for image %s in %s"),
@@ -116,9 +82,13 @@ MARKDOWN = {
         "markdown.extensions.abbr",
         "markdown.extensions.attr_list",
         "markdown.extensions.def_list",
-        "markdown.extensions.meta",
+        "markdown.extensions.smarty",
         "markdown.extensions.tables",
         "markdown.extensions.toc",
+        "plugins.reading.markdown_extension:SiteExtension",
     ],
+    "extension_configs": {  # signs as characters, which take fewer bytes than entities
+        "markdown.extensions.smarty": {"substitutions": {k: unescape(v) for k, v in substitutions.items()}}
+    },
     "output_format": "html5",
 }

@@ -1,1 +1,1 @@
-"""How fast the website is, measured beside the machine's limits and beside others; `make bench` runs it."""
+"""`make bench`: the forms and the builds, compared with other software and with the best possible."""

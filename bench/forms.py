@@ -1,7 +1,7 @@
-"""Measure the forms: what one person waits for, what many get at once, and what it costs.
+"""Measure the forms: response times, rates, CPU and memory.
 
-`python -m bench.forms`, a part of `make bench`, prints the figures, writes them into docs/benchmarks.md,
-which says how to read them, and draws docs/benchmarks.svg.
+`python -m bench.forms`, a part of `make bench`, prints the figures, writes them into docs/benchmarks.md
+(which says how to read them), and draws docs/benchmarks.svg.
 """
 
 import os
@@ -18,48 +18,49 @@ from urllib.parse import urlencode
 
 import lxml.html
 
-from bench import limits, report
-from bench.contenders import BARE, OTHERS, OURS
-from bench.figures import (
+from bench import best_possible, report
+from bench.harness import Harness, Implementation, Server
+from bench.implementations import BASELINE, OTHERS, OURS
+from bench.load import load
+from bench.metrics import (
     FAR,
+    FETCHES,
     FIRST,
     MEMORY,
     ONE,
     PLAIN,
-    READERS,
-    SENDERS,
     SLOW,
+    SUBMISSIONS,
     TLS,
-    Answers,
-    Crowd,
     Results,
+    Scenario,
+    Values,
     medians,
 )
-from bench.load import load
-from bench.stage import Contender, Server, Stage
 from devtools.loopback import HOST
-from tests.stack import ENQUIRY, build
+from tests.parts.forms import ENQUIRY
+from tests.parts.stack import build
 
 SCRATCH = "/dev/shm"  # noqa: S108 - no disk slows the measurements
-RUNS, SECONDS = 3, 1.5
-TYPING = 0.3  # seconds between the form and its submission
-SUBMISSIONS = 15  # of one person
-PAUSE = 32  # seconds; by then the relay has hung up
-SOAK, SOAKED = 60, 100_000  # seconds, submissions: whichever comes first
+RUNS, SECONDS = 3, 1.5  # after one run to warm up; the length of each run
+TYPING = 0.3  # seconds between opening the form and sending it
+SAMPLES = 15  # submissions of one person
+PAUSE = 32  # seconds; by then the relay has closed idle connections
+SOAK_SECONDS, SOAK_SUBMISSIONS = 60, 100_000  # whichever comes first
 GET = f"GET /enquiry/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
-NUMBERS = count()  # no two submissions have the same words
+NUMBERS = count()  # make every submission different
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form as a person has it open, all but a number typed into it."""
+    """A form that a person has filled in, except for a number that makes each submission different."""
 
     before: bytes
     after: bytes
 
     @classmethod
     def open(cls, port: int) -> "Form":
-        """Fetch it, with its token and cookie where it has them."""
+        """Fetch the form with its token and its cookie, if it has them."""
         with closing(HTTPConnection(HOST, port)) as connection:
             connection.request("GET", "/enquiry/")
             page = connection.getresponse()
@@ -78,133 +79,132 @@ class Form:
         before, after = ("\r\n".join(head) + "\r\n\r\n" + body).encode().split(b"0" * 12)
         return cls(before, after)
 
-    def filled_in(self) -> bytes:
-        """Return a request that sends it, in words of its own."""
+    def submission(self) -> bytes:
+        """Return a request that sends the form with the next number."""
         return b"%s%012d%s" % (self.before, next(NUMBERS), self.after)
 
 
-class Visitors:
-    """People in front of a server, and how many of them were thanked for a message."""
+class Driver:
+    """Sends requests to a server, and counts the submissions that it confirmed."""
 
     def __init__(self, server: Server) -> None:
-        """Begin with nobody."""
+        """Start with no submission."""
         self.server = server
-        self.thanked = 0
+        self.confirmed = 0
 
-    def submit(self) -> float:
-        """Have one person open the form, type for a while and send it; return how long that took."""
+    def submit_once(self) -> float:
+        """Have one person open the form, type and send it; return the response time of the sending."""
         form = Form.open(self.server.port)
         time.sleep(TYPING)
-        return self.run(ONE, iter([form.filled_in()]))[ONE.p50]
+        return self.run(ONE, iter([form.submission()]))[ONE.p50]
 
-    def submissions(self, crowd: Crowd) -> Answers:
-        """Have each of a crowd open the form, and send it again and again."""
-        forms = [Form.open(self.server.port) for _ in range(crowd.at_once)]
-        return self.runs(crowd, (form.filled_in() for form in cycle(forms)))
+    def submit(self, scenario: Scenario) -> Values:
+        """Have each person open the form and send it again and again."""
+        forms = [Form.open(self.server.port) for _ in range(scenario.people)]
+        return self.repeat(scenario, (form.submission() for form in cycle(forms)))
 
-    def runs(self, crowd: Crowd, requests: Iterator[bytes]) -> Answers:
-        """Send requests a few times over; the first time, to warm up, does not count."""
-        return medians([self.run(crowd, requests) for _ in range(RUNS + 1)][1:])
+    def repeat(self, scenario: Scenario, requests: Iterator[bytes]) -> Values:
+        """Return the medians of several runs, after one run to warm up."""
+        return medians([self.run(scenario, requests) for _ in range(RUNS + 1)][1:])
 
-    def run(self, crowd: Crowd, requests: Iterator[bytes]) -> Answers:
-        """Send requests for a while, and see each answered as it should be."""
-        cpu, status = self.server.cpu(), 200 if crowd is READERS else 303
-        run = load(self.server.port, crowd.at_once, SECONDS, requests, status)
+    def run(self, scenario: Scenario, requests: Iterator[bytes]) -> Values:
+        """Send requests for a while; each must be answered with the expected status."""
+        cpu, status = self.server.cpu(), 200 if scenario is FETCHES else 303
+        run = load(self.server.port, scenario.people, SECONDS, requests, status)
         count = len(run.durations)
-        self.thanked += count if status == 303 else 0
+        self.confirmed += count if status == 303 else 0
         return {
-            crowd.rate: run.rate,
-            crowd.p50: run.percentile(50) * 1e3,
-            crowd.p99: run.percentile(99) * 1e3,
-            crowd.cpu: (self.server.cpu() - cpu) / count * 1e6,
+            scenario.rate: run.rate,
+            scenario.p50: run.percentile(50) * 1e3,
+            scenario.p99: run.percentile(99) * 1e3,
+            scenario.cpu: (self.server.cpu() - cpu) / count * 1e6,
         }
 
 
 @contextmanager
-def visitors(stage: Stage, contender: Contender, crowd: Crowd) -> Iterator[Visitors]:
-    """Run a server for a crowd; afterwards its relay must hold what people were thanked for, and no more."""
-    with stage.relay(crowd) as relay, stage.server(contender, crowd, relay) as server:
-        people = Visitors(server)
-        yield people
-        if contender is not BARE and (taken := relay.taken()) != people.thanked:
-            raise RuntimeError(f"{people.thanked} were thanked, the relay took {taken}")
+def running(harness: Harness, implementation: Implementation, scenario: Scenario) -> Iterator[Driver]:
+    """Run a server for a scenario; afterwards its relay must hold exactly the messages that it confirmed."""
+    with harness.relay(scenario) as relay, harness.server(implementation, scenario, relay) as server:
+        driver = Driver(server)
+        yield driver
+        if implementation is not BASELINE and (accepted := relay.accepted()) != driver.confirmed:
+            raise RuntimeError(f"it confirmed {driver.confirmed} messages, and the relay accepted {accepted}")
 
 
-def measure(stage: Stage, contender: Contender) -> Answers:
-    """Measure one server in front of every crowd."""
-    print(f"{contender.name} ...", flush=True)
-    with visitors(stage, contender, ONE) as people:
-        first = people.submit()
-        answers = {ONE.p50: median(people.submit() for _ in range(SUBMISSIONS))}
-        if contender is OURS:
+def measure(harness: Harness, implementation: Implementation) -> Values:
+    """Measure one implementation in every scenario."""
+    print(f"{implementation.name} ...", flush=True)
+    with running(harness, implementation, ONE) as driver:
+        first = driver.submit_once()
+        values = {ONE.p50: median(driver.submit_once() for _ in range(SAMPLES))}
+        if implementation is OURS:
             time.sleep(PAUSE)
-            first = max(first, people.submit())
-    answers[FIRST] = first
-    for crowd in SENDERS:
-        with visitors(stage, contender, crowd) as people:
-            answers |= people.submissions(crowd)
-            if crowd is PLAIN:
-                answers[MEMORY] = people.server.memory()
-                answers |= people.runs(READERS, repeat(GET))
-    return answers
+            first = max(first, driver.submit_once())
+    values[FIRST] = first
+    for scenario in SUBMISSIONS:
+        with running(harness, implementation, scenario) as driver:
+            values |= driver.submit(scenario)
+            if scenario is PLAIN:
+                values[MEMORY] = driver.server.memory()
+                values |= driver.repeat(FETCHES, repeat(GET))
+    return values
 
 
-def soak(stage: Stage) -> dict[int, float]:
-    """Return the memory of our larger process after so many submissions, again and again."""
+def soak(harness: Harness) -> dict[int, float]:
+    """Return the memory of our largest process, by the number of submissions so far."""
     print("memory ...", flush=True)
     memory: dict[int, float] = {}
-    end = time.monotonic() + SOAK
-    with visitors(stage, OURS, PLAIN) as people:
-        while people.thanked < SOAKED and time.monotonic() < end:
-            people.submissions(PLAIN)
-            memory[people.thanked] = people.server.memory()
+    end = time.monotonic() + SOAK_SECONDS
+    with running(harness, OURS, PLAIN) as driver:
+        while driver.confirmed < SOAK_SUBMISSIONS and time.monotonic() < end:
+            driver.submit(PLAIN)
+            memory[driver.confirmed] = driver.server.memory()
     return memory
 
 
-def measure_limits(stage: Stage) -> tuple[Answers, dict[str, float]]:
-    """Return what nothing here could exceed, and the ceilings of the bench's own parts."""
-    print("limits ...", flush=True)
-    with stage.relay(ONE) as relay:
-        trip = limits.round_trip(relay) * 1000
-    taken = SLOW.seconds * 1000
-    answers = {ONE.p50: trip, FIRST: trip, FAR.rate: FAR.possible, SLOW.rate: SLOW.possible, SLOW.p99: taken}
-    ceilings: dict[str, float] = {}
-    for crowd in (TLS, PLAIN):
-        with stage.relay(crowd) as relay:
-            answers[crowd.rate] = limits.with_smtplib(relay, crowd.at_once, SECONDS)
-            flights = limits.with_one_flight(relay, crowd.at_once, SECONDS)
-            ceilings[f"The relay alone, {crowd.title}, envelope and message in one flight"] = flights
-    with visitors(stage, BARE, PLAIN) as people:
-        posts = people.submissions(PLAIN)[PLAIN.rate]
-        ceilings["gunicorn with nothing behind it, 64 at once, POST"] = posts
-        answers[READERS.rate] = people.runs(READERS, repeat(GET))[READERS.rate]
-    return answers, ceilings
+def measure_best_possible(harness: Harness) -> tuple[Values, dict[str, float]]:
+    """Return the best possible values on this machine, and the highest rates of the benchmark's own parts."""
+    print("best possible ...", flush=True)
+    with harness.relay(ONE) as relay:
+        trip = best_possible.round_trip(relay) * 1000
+    best = {ONE.p50: trip, FIRST: trip, SLOW.p99: SLOW.seconds * 1000}
+    best |= {scenario.rate: scenario.highest_rate for scenario in (FAR, SLOW)}
+    tools: dict[str, float] = {}
+    for scenario in (TLS, PLAIN):
+        with harness.relay(scenario) as relay:
+            best[scenario.rate] = best_possible.with_smtplib(relay, scenario.people, SECONDS)
+            flights = best_possible.with_one_flight(relay, scenario.people, SECONDS)
+            tools[f"The benchmark's relay alone, {scenario.title}, one flight per message"] = flights
+    with running(harness, BASELINE, PLAIN) as driver:
+        tools["gunicorn alone, 64 people, POST of the form"] = driver.submit(PLAIN)[PLAIN.rate]
+        best[FETCHES.rate] = driver.repeat(FETCHES, repeat(GET))[FETCHES.rate]
+    return best, tools
 
 
-def measure_others(stage: Stage) -> tuple[dict[str, Answers], dict[str, str]]:
-    """Return the answers of those that are installed and hold out, and why there are none of the rest."""
-    answers: dict[str, Answers] = {}
-    missing = {other.name: f"not installed: `{other.missing}`" for other in OTHERS if other.missing}
+def measure_others(harness: Harness) -> tuple[dict[str, Values], dict[str, str]]:
+    """Return the values of the other implementations, and for each that has none the reason."""
+    values: dict[str, Values] = {}
+    missing = {other.name: f"install it with `{other.install}`" for other in OTHERS if other.install}
     for other in OTHERS:
         if other.name not in missing:
             try:
-                answers[other.name] = measure(stage, other)
+                values[other.name] = measure(harness, other)
             except RuntimeError as error:
                 missing[other.name] = str(error)
-    return answers, missing
+    return values, missing
 
 
 def main() -> None:
-    """Measure ourselves, the limits and the others, and report."""
-    load_before = os.getloadavg()[0]
+    """Measure this project, what is best possible and the others, and report."""
+    load_average = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
-        stage = Stage.prepare(Path(folder))
-        build(stage.site)
-        ours, memory = measure(stage, OURS), soak(stage)
+        harness = Harness.prepare(Path(folder))
+        build(harness.site)
+        ours, memory = measure(harness, OURS), soak(harness)
         ours[MEMORY] = max(memory.values())
-        ceiling, parts = measure_limits(stage)
-        others, missing = measure_others(stage)
-    report.publish(Results(ours, others, missing, ceiling, parts, memory, load_before))
+        best, tools = measure_best_possible(harness)
+        others, missing = measure_others(harness)
+    report.publish(Results(ours, others, missing, best, tools, memory, load_average))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Many people at once, each sending one request after another: a closed loop of load."""
+"""A closed-loop load generator: each client sends its next request once the last one is answered."""
 
 import asyncio
 import re
@@ -13,65 +13,65 @@ LENGTH = re.compile(rb"(?i)\r\ncontent-length: (\d+)")
 
 @dataclass
 class Run:
-    """What one run came to."""
+    """The response times of one run."""
 
-    status: int
+    status: int  # that each response must have
     began: float = 0
     ended: float = 0
     durations: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
-        """Return the answers per second."""
+        """Return the responses per second."""
         return len(self.durations) / (self.ended - self.began)
 
     def percentile(self, percent: int) -> float:
-        """Return how long so many per cent of the answers took at most, in seconds."""
+        """Return the response time that this share of the responses does not exceed, in seconds."""
         ordered = sorted(self.durations)
         return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)]
 
 
-class Person(asyncio.Protocol):
-    """One connection, kept open: send, wait for the whole answer, send again."""
+class Client(asyncio.Protocol):
+    """One keep-alive connection: send a request, wait for the whole response, send the next."""
 
     transport: asyncio.Transport
 
     def __init__(self, requests: Iterator[bytes], run: Run) -> None:
-        """Take requests from what all share."""
+        """Take requests from an iterator that all clients share."""
         self.requests, self.run = requests, run
-        self.answer = bytearray()
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.response = bytearray()
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def send(self) -> None:
-        """Send the next request; after the last, leave."""
+        """Send the next request, or close the connection after the last one."""
         if (request := next(self.requests, None)) is None:
-            self.over.set_result(None)
+            self.finished.set_result(None)
             self.transport.close()
         else:
             self.began = perf_counter()
             self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        """Note how long the answer took, once it is all there."""
-        self.answer += data
-        if (head := self.answer.find(b"\r\n\r\n")) < 0:
+        """Record the response time once the response is complete."""
+        self.response += data
+        if (head := self.response.find(b"\r\n\r\n")) < 0:
             return
-        length = LENGTH.search(self.answer)
-        if not self.answer.startswith(b"HTTP/1.1 %d " % self.run.status) or not length:
-            self.over.set_exception(RuntimeError(f"{self.answer[:head].decode()!r} is not what was expected"))
-        elif len(self.answer) >= head + 4 + int(length[1]):
+        length = LENGTH.search(self.response)
+        if not self.response.startswith(b"HTTP/1.1 %d " % self.run.status) or not length:
+            self.finished.set_exception(RuntimeError(f"{self.response[:head].decode()!r} was not expected"))
+        elif len(self.response) >= head + 4 + int(length[1]):
             self.run.durations.append(perf_counter() - self.began)
-            self.answer.clear()
+            self.response.clear()
             self.send()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Fail the run where the other side hung up."""
-        if not self.over.done():
-            self.over.set_exception(error or RuntimeError("the server closed the connection"))
+        """Fail the run if the server closes the connection."""
+        if not self.finished.done():
+            self.finished.set_exception(error or RuntimeError("the server closed the connection"))
 
 
 def for_seconds(seconds: float, requests: Iterator[bytes]) -> Iterator[bytes]:
-    """Hand out requests until the time is up."""
+    """Yield requests until the time is up."""
     end = perf_counter() + seconds
     for request in requests:
         if perf_counter() > end:
@@ -79,23 +79,23 @@ def for_seconds(seconds: float, requests: Iterator[bytes]) -> Iterator[bytes]:
         yield request
 
 
-async def _send(port: int, at_once: int, seconds: float, requests: Iterator[bytes], run: Run) -> None:
+async def _send(port: int, people: int, seconds: float, requests: Iterator[bytes], run: Run) -> None:
     loop = asyncio.get_running_loop()
     shared = for_seconds(seconds, requests)
-    people = []
-    for _ in range(at_once):
-        transport, person = await loop.create_connection(lambda: Person(shared, run), "127.0.0.1", port)
-        person.transport = transport
-        people.append(person)
+    clients = []
+    for _ in range(people):
+        transport, client = await loop.create_connection(lambda: Client(shared, run), "127.0.0.1", port)
+        client.transport = transport
+        clients.append(client)
     run.began = perf_counter()
-    for person in people:
-        person.send()
-    await asyncio.gather(*(person.over for person in people))
+    for client in clients:
+        client.send()
+    await asyncio.gather(*(client.finished for client in clients))
     run.ended = perf_counter()
 
 
-def load(port: int, at_once: int, seconds: float, requests: Iterator[bytes], status: int) -> Run:
-    """Send requests for so long, so many at once; each must be answered with this status."""
+def load(port: int, people: int, seconds: float, requests: Iterator[bytes], status: int) -> Run:
+    """Have this many people send requests for some seconds; each response must have this status."""
     run = Run(status)
-    uvloop.run(_send(port, at_once, seconds, requests, run))
+    uvloop.run(_send(port, people, seconds, requests, run))
     return run

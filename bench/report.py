@@ -1,4 +1,4 @@
-"""Say what a run came to: tables in Markdown, on the terminal and in docs/benchmarks.md, and the chart."""
+"""Write the results of a run: tables on the terminal and in docs/benchmarks.md, and the chart."""
 
 import os
 import platform
@@ -6,66 +6,68 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from bench.chart import chart
-from bench.figures import Answers, Question, Results, needed
-from tests.stack import ROOT
+from bench.metrics import Metric, Results, Values, targets
+from tests.parts.processes import ROOT
 
 DOCS = ROOT / "docs"
-PICTURE = "![Rates, waits and costs: this project, others, the limit and the target](benchmarks.svg)"
+PICTURE = "![Bar charts: this project, the others, the best possible and the target](benchmarks.svg)"
 
 
-def here(load: float) -> str:
-    """Return when and on what figures were measured, and how busy it was before."""
+def conditions(load_average: float) -> str:
+    """Return when and on which machine the figures were measured."""
     when = f"{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    return f"{when}; load before the start: {load:.2f}."
+    return f"{when}; load average before the start: {load_average:.2f}."
 
 
 def table(headings: list[str], rows: list[list[str]]) -> str:
-    """Return a table in Markdown, its figures to the right."""
+    """Return a Markdown table with its figures aligned right."""
     lines = [headings, ["---", *["---:"] * (len(headings) - 1)], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def cell(question: Question, answers: Answers) -> str:
-    """Return an answer, or nothing where there is none."""
-    return question.unit.format(answers[question]) if question in answers else ""
+def cell(metric: Metric, values: Values) -> str:
+    """Return a value with its unit, or nothing where it was not measured."""
+    return metric.unit.format(values[metric]) if metric in values else ""
 
 
-def verdict(question: Question, ours: Answers, target: Answers) -> str:
-    """Return whether a target was met, and how much of it."""
-    if question not in target:
+def verdict(metric: Metric, ours: Values, target: Values) -> str:
+    """Return whether a target was met, and how well."""
+    if metric not in target:
         return ""
-    ratio = question.ratio(ours[question], target[question])
+    ratio = metric.ratio(ours[metric], target[metric])
     return f"{'met' if ratio >= 1 else 'missed'}, {ratio:.2f}"
 
 
 def sentences(results: Results) -> Iterator[str]:
-    """Yield what does not fit into the table."""
+    """Yield what the table does not hold."""
     for name, why in results.missing.items():
         yield f"- {name} was not measured: {why}"
-    for name, rate in results.ceilings.items():
-        yield f"- {name}: {rate:,.0f}/s at most"
+    for name, rate in results.tools.items():
+        yield f"- {name}: {rate:,.0f}/s"
     sizes = ", ".join(f"{size:.1f} after {count:,}" for count, size in results.memory.items())
-    yield f"- Memory of our larger process, in MiB, by submissions: {sizes}"
+    yield f"- Memory of our largest process in MiB, by the number of submissions: {sizes}"
 
 
 def figures(results: Results) -> str:
-    """Return all that is to be read: first what has a target, then the rest."""
-    target = needed(results.others.values(), results.limits)
-    everybody = (results.ours, *results.others.values(), results.limits, target)
+    """Return the whole report: first the metrics with a target, then the rest."""
+    target = targets(results.others.values(), results.best_possible)
+    columns = (results.ours, *results.others.values(), results.best_possible, target)
     rows = [
         [
-            question.title,
-            *(cell(question, answers) for answers in everybody),
-            verdict(question, results.ours, target),
+            metric.title,
+            *(cell(metric, values) for values in columns),
+            verdict(metric, results.ours, target),
         ]
-        for question in [*target, *(question for question in results.ours if question not in target)]
+        for metric in [*target, *(metric for metric in results.ours if metric not in target)]
     ]
-    headings = ["", "this project", *results.others, "limit", "needed", ""]
-    return "\n".join([here(results.load), "", PICTURE, "", table(headings, rows), *sentences(results)])
+    headings = ["", "this project", *results.others, "best possible", "target", "result"]
+    return "\n".join(
+        [conditions(results.load_average), "", PICTURE, "", table(headings, rows), *sentences(results)]
+    )
 
 
 def record(part: str, text: str) -> None:
-    """Print figures, and write them into their part of the documentation."""
+    """Print a report, and write it into its part of docs/benchmarks.md."""
     print(text)
     page, start, end = DOCS / "benchmarks.md", f"<!-- {part} -->\n", f"<!-- end of {part} -->\n"
     before, rest = page.read_text("utf-8").split(start)
@@ -73,6 +75,6 @@ def record(part: str, text: str) -> None:
 
 
 def publish(results: Results) -> None:
-    """Print the figures, and write them and the chart into the documentation."""
+    """Print the results of the forms, and write them and the chart into docs/."""
     record("forms", figures(results))
     (DOCS / "benchmarks.svg").write_text(chart(results), "utf-8")

@@ -1,7 +1,7 @@
-"""Time the building of the site beside stock Pelican and Hugo, at 12, 100 and 1,000 pages.
+"""Time the builds of sites with 12, 100 and 1,000 pages: this site, stock Pelican and Hugo.
 
-`python -m bench.site_builds`, a part of `make bench`, prints the figures, each the median of several runs,
-and writes them into docs/benchmarks.md, which says how to read them.
+`python -m bench.site_builds`, a part of `make bench`, prints the medians of several runs and writes them into
+docs/benchmarks.md, which says how to read them.
 """
 
 import json
@@ -15,23 +15,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from itertools import count
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import IO, cast
 
-from bench.report import here, record, table
+from bench.report import conditions, record, table
 from devtools.loopback import HOST
 
 SIZES = (12, 100, 1000)
 RUNS = 5
 PORT = 18400
+NUMBERS = count()  # no two saves add the same words, so an earlier build never counts as the new one
 SOURCES = ("content", "deploy", "devtools", "docs", "form_backend", "plugins", "theme", "pelicanconf.py")
-KEPT = {"enquiry", "errors", "your-information", "2026-11-22.md"}  # what serving the forms needs
+KEPT = {"enquiry", "errors", "your-information", "2026-11-22.md"}  # the forms need these
 STATEMENT = Path("content/privacy/2026-11-22.md")
 MENU_ADDRESS = re.compile(r'^(label = .*\naddress = )".*"', re.MULTILINE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-OURS_ALONE = re.compile(r"^(?:Template|Status|Save_as|Url):.*\n", re.MULTILINE)
+OUR_LABELS = re.compile(r"^(?:Template|Status|Save_as|Url):.*\n", re.MULTILINE)
 STOCK = """\
 SITENAME, TIMEZONE, THEME, PLUGINS = "Stock", "Africa/Johannesburg", "simple", []
 PATH, PAGE_PATHS, ARTICLE_PATHS = "content", ["pages", "privacy"], ["news"]
@@ -47,18 +49,18 @@ EDITED = Path("content/news/edited.md")
 
 
 def articles(folder: Path, number: int) -> None:
-    """Write articles of 600 words, the first of them the one to be edited."""
+    """Write articles of 600 words each; the first is the one that is edited later."""
     chance = random.Random(0)  # noqa: S311 - the same words in each run
     words = [word for word in STATEMENT.read_text("utf-8").split() if word.isalpha()]
-    for count in range(number):
+    for index in range(number):
         parts = (" ".join(chance.choices(words, k=100)) for _ in range(6))
         text = "\n\n".join(f"## Part {part}\n\n{text}." for part, text in enumerate(parts, 1))
-        head = f"Title: Article {count}\nDescription: What article {count} says.\nDate: 2026-01-01\n"
-        (folder / (f"article-{count}.md" if count else EDITED.name)).write_text(f"{head}\n{text}\n", "utf-8")
+        head = f"Title: Article {index}\nDescription: What article {index} says.\nDate: 2026-01-01\n"
+        (folder / (f"article-{index}.md" if index else EDITED.name)).write_text(f"{head}\n{text}\n", "utf-8")
 
 
 def our_site(root: Path, size: int) -> None:
-    """Write this project's sources with so many Markdown files in content/, and no link to any other page."""
+    """Write this project's sources with this many Markdown files in content/, and no links between them."""
     for name in SOURCES:
         copy = shutil.copytree if Path(name).is_dir() else shutil.copy
         copy(name, root / name)
@@ -77,10 +79,10 @@ def our_site(root: Path, size: int) -> None:
     (content / "published.toml").write_text(listed + "".join(published[1:]), "utf-8")
 
 
-def others(root: Path, ours: Path) -> None:
-    """Write the same Markdown for stock Pelican, with and without its cache, and for Hugo."""
+def other_sites(root: Path, ours: Path) -> None:
+    """Write the same Markdown for stock Pelican without its cache, for the same with it, and for Hugo."""
     for path in (ours / "content").rglob("*.md"):
-        head, _, text = OURS_ALONE.sub("", path.read_text("utf-8")).partition("\n\n")
+        head, _, text = OUR_LABELS.sub("", path.read_text("utf-8")).partition("\n\n")
         title = head.partition("\n")[0].removeprefix("Title: ")
         place = path.relative_to(ours)
         for name, metadata in (("stock", head), ("hugo", json.dumps({"title": title}))):
@@ -97,7 +99,7 @@ def others(root: Path, ours: Path) -> None:
 
 
 def cold_build(root: Path, *command: str) -> float:
-    """Return how long a command takes that writes into the folder output/."""
+    """Return how long a build command takes without output and cache of an earlier build."""
     taken = []
     for _ in range(RUNS):
         for leftover in ("output", "cache"):
@@ -109,25 +111,25 @@ def cold_build(root: Path, *command: str) -> float:
 
 
 def saves(root: Path) -> Iterator[tuple[float, str]]:
-    """Save one page again and again, and yield when that began and the words that are new."""
+    """Save one page again and again; yield the time of each save and the words it added."""
     text = (root / EDITED).read_text("utf-8")
-    for number in range(RUNS + 1):
-        time.sleep(0.5)  # whoever watches has gone back to waiting
-        words = f"These words are number {number}."
+    for _ in range(RUNS + 1):
+        time.sleep(0.5)  # until the watcher waits again
+        words = f"These words are number {next(NUMBERS)}."
         start = time.perf_counter()
         (root / EDITED).write_text(f"{text}\n{words}\n", "utf-8")
         yield start, words
 
 
-def after_the_first(figures: list[float]) -> float:
-    """Return the median without the first, which fills caches."""
+def median_when_warm(figures: list[float]) -> float:
+    """Return the median of all but the first figure, which includes filling caches."""
     return median(figures[1:])
 
 
 @contextmanager
 def running(root: Path, *command: str) -> Iterator[tuple[IO[str], IO[str]]]:
-    """Run a command in a folder, and give its standard input and output."""
-    wide = os.environ | {"COLUMNS": "200"}  # Pelican's sentence on one line
+    """Run a command in a folder, and yield its standard input and output."""
+    wide = os.environ | {"COLUMNS": "200"}  # keeps Pelican's message on one line
     with subprocess.Popen(
         command,
         cwd=root,
@@ -144,27 +146,27 @@ def running(root: Path, *command: str) -> Iterator[tuple[IO[str], IO[str]]]:
 
 
 def our_rebuild(root: Path) -> float:
-    """Return how long the builder of `make serve` takes to answer."""
+    """Return how long the builder of `make serve` takes for one changed page."""
     taken = []
     with running(root, sys.executable, "-m", "devtools.builder") as (requests, answers):
         answers.readline()
         for _ in saves(root):
-            time.sleep(0.02)  # as long as the watcher waits whether more is saved
+            time.sleep(0.02)  # the watcher waits as long for further saves
             start = time.perf_counter()
             print(file=requests, flush=True)
             answers.readline()
             taken.append(time.perf_counter() - start)
-    return after_the_first(taken)
+    return median_when_warm(taken)
 
 
 def our_save(root: Path) -> float:
-    """Return the time from a save until a browser that `make serve` told to reload has the page."""
+    """Return the time from a save until a browser with live reload has received the new page."""
     taken = []
     with running(root, sys.executable, "-m", "devtools.serve", "--port", str(PORT)) as (_, printed):
         next(line for line in printed if line.startswith("Outbox"))
-        told, page = HTTPConnection(HOST, PORT), HTTPConnection(HOST, PORT)
-        told.request("GET", "/live-reload")
-        stream = told.getresponse()
+        events, page = HTTPConnection(HOST, PORT), HTTPConnection(HOST, PORT)
+        events.request("GET", "/live-reload")
+        stream = events.getresponse()
         for start, words in saves(root):
             html = ""
             while words not in html:
@@ -172,13 +174,13 @@ def our_save(root: Path) -> float:
                 page.request("GET", f"/news-articles/{EDITED.stem}/")
                 html = page.getresponse().read().decode()
             taken.append(time.perf_counter() - start)
-        told.close()
+        events.close()
         page.close()
-    return after_the_first(taken)
+    return median_when_warm(taken)
 
 
 def stock_edits(root: Path) -> tuple[float, float]:
-    """Return how long a rebuild takes, as Pelican says, and the time from a save until the page is there."""
+    """Return how long a rebuild takes by Pelican's own message, and the time from a save to the new page."""
     built, saved = [], []
     with running(root, *PELICAN, "--autoreload") as (_, printed):
         done = (float(found[1]) for line in printed if (found := re.search(r"in ([\d.]+) seconds", line)))
@@ -188,14 +190,14 @@ def stock_edits(root: Path) -> tuple[float, float]:
                 time.sleep(0.001)
             saved.append(time.perf_counter() - start)
             built.append(next(done))
-    return after_the_first(built), after_the_first(saved)
+    return median_when_warm(built), median_when_warm(saved)
 
 
 def measure(size: int, scratch: Path) -> Iterator[tuple[str, tuple[float | None, ...]]]:
-    """Yield what builds so many pages, and its figures."""
+    """Yield the name and the figures of each generator for a site of this size."""
     ours = scratch / "ours"
     our_site(ours, size)
-    others(scratch, ours)
+    other_sites(scratch, ours)
     for name, folder in (("stock Pelican", "stock"), ("stock Pelican, its cache on", "cached")):
         root = scratch / folder
         yield name, (cold_build(root, *PELICAN), *stock_edits(root))
@@ -207,13 +209,13 @@ def measure(size: int, scratch: Path) -> Iterator[tuple[str, tuple[float | None,
 
 
 def cell(figure: float | None, stock: float | None) -> str:
-    """Return a figure, and how many times stock Pelican's it is."""
+    """Return a figure, and its ratio to stock Pelican's."""
     return f"{figure:.3f} s ({figure / stock:.2f})" if figure and stock else ""
 
 
 def main() -> None:
-    """Measure, and report."""
-    when, rows = here(os.getloadavg()[0]), []
+    """Measure all sizes, and report."""
+    when, rows = conditions(os.getloadavg()[0]), []
     for size in SIZES:
         with TemporaryDirectory() as scratch:
             stock: tuple[float | None, ...] = ()

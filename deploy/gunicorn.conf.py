@@ -17,13 +17,16 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-from form_backend import log, sandbox, views
+from form_backend import log, sandbox
+from form_backend.forms import open_site
+from form_backend.mail.sockets import tls_context
 from form_backend.settings import Settings
 
 # What is wrong ends the start here, once and in one sentence, rather than in each worker.
 settings = Settings.from_environ()
 sandbox.check(settings)
-views.open_site(settings)
+open_site(settings)
+tls_context(settings)
 
 
 class Silent(Logger):

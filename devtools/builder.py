@@ -34,7 +34,7 @@ from pelican.readers import BaseReader, Readers
 from pelican.settings import Settings, read_settings
 
 ROOT = Path.cwd()
-CODE = ("pelicanconf.py", "plugins/**/*.py")
+CODE = ("pelicanconf.py", "plugins/**/*.py", "form_backend/labels.py")
 CACHE = Path(".cache")
 CLOCK_TICK = 10_000_000  # nanoseconds by which the time of a save may be behind
 

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Install the named Debian packages that are missing: devtools/debian-packages.sh chromium strace
-# Without the right to do so, name them and fail.
+# Fail and name them where it is not run as root, or not on Debian.
 set -euo pipefail
+
+installed() {
+  [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
 
 missing=()
 for package in "$@"; do
-  command -v "$package" >/dev/null || dpkg-query --status "$package" >/dev/null 2>&1 || missing+=("$package")
+  command -v "$package" >/dev/null || installed "$package" || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 

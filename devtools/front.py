@@ -123,7 +123,7 @@ def static(site: Path, request: Request) -> Response:
 
 
 def redirects(site: Path) -> dict[str, str]:
-    """Return where old addresses lead, as plugins/redirects.py wrote it for nginx."""
+    """Return where old addresses lead, as plugins/output/redirects.py wrote it for nginx."""
     lines = (site / ".redirects.conf").read_text("utf-8").splitlines()
     return dict(line.rstrip(";").split() for line in lines)
 

@@ -37,6 +37,7 @@ from devtools.loopback import HOST, quiet_server, refuse_taken_ports
 PREVIEW = Path("preview")
 SETTINGS = Path("pelicanconf.py").resolve()
 SITE_SOURCES = [*(Path(name).resolve() for name in ("content", "theme", "plugins")), SETTINGS]
+LABELS = Path("form_backend/labels.py").resolve()  # the build compares them with the statement
 FORM_SOURCES = [Path(name).resolve() for name in ("form_backend", "deploy")]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECRET = secrets.token_urlsafe(32)  # outlives a restart of the form backend: an open form still sends
@@ -186,7 +187,7 @@ def serve(port: int, processes: ExitStack) -> None:
     announce(port)
     catcher_runs = True
     for saved in saved_sets:
-        if among(saved, SITE_SOURCES):
+        if among(saved, [*SITE_SOURCES, LABELS]):
             builds.announce(**rebuilt(builder))
         if among(saved, FORM_SOURCES) and not forms.start():
             print("The form backend did not start: correct it and save.", file=sys.stderr)

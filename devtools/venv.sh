@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make .venv if it is missing, and install a lock file into it: devtools/venv.sh requirements-serve.txt
-# The Python is $PYTHON, python3 or the newest python3.N that is 3.11 or newer.
+# Create .venv if it is missing, and install a lock file into it: devtools/venv.sh requirements-serve.txt
+# It uses $PYTHON, python3, or python3.13 down to python3.11: the first that is 3.11 or newer.
 set -euo pipefail
 lock=$1
 
@@ -35,4 +35,4 @@ make_venv() {
 .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
 echo "Installing $lock."
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
-  fail "$lock could not be installed: see pip's message above, and whether the network is there."
+  fail "$lock could not be installed: see pip's message above, and check the network."

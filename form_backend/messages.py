@@ -1,61 +1,64 @@
-"""A valid form becomes the EmailMessage that staff read."""
+"""A valid form becomes the e-mail that staff read."""
 
-from __future__ import annotations
-
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from email.header import Header
-from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
+from email.headerregistry import HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
-from email.utils import format_datetime
-from functools import lru_cache
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr
 
 from flask import render_template
 from icalendar import Alarm, Calendar, Event
 from wtforms import Field
 
-from form_backend.forms import InformationRequestForm, PhoneField, SiteForm
-from form_backend.frames import Facts
+from form_backend.clock import SAST
+from form_backend.forms import InformationRequestForm, SiteForm
+from form_backend.forms.fields import PhoneField
+from form_backend.forms.invisible import show_hidden
+from form_backend.forms.reference import reference
 from form_backend.settings import Settings
-from form_backend.token import SAST, reference
+from form_backend.site import Facts
 
-KEPT = frozenset("\t\u200c\u200d\u2060")  # tab, and the joiners that scripts and emoji are written with
+FOLD = "\r\n "  # RFC 5322: a reader takes the line end out and leaves the space
 
 
-class AsWritten(HeaderRegistry):
-    """Headers as they go out, each at most once: to parse and fold them takes longer than all the rest."""
+class PlainHeaders(HeaderRegistry):
+    """Headers as plain text: to parse and fold them takes the library longer than the rest of a message."""
 
     def __call__(self, name: str, value: str) -> str:  # type: ignore[override]  # noqa: ARG002
-        """Take the value as it is; the policy has refused one with a line break."""
+        """Return the value as it is; the policy has refused one with a line end."""
         return value
 
     def __getitem__(self, name: str) -> type:
-        """Return what allows a header once."""
+        """Allow each header once."""
         return UniqueUnstructuredHeader
 
 
-mailbox = lru_cache(Address)  # ours and the staff's, from the settings: to parse one takes long
-AS_WRITTEN = SMTP.clone(header_factory=AsWritten(), refold_source="none")
+PLAIN = SMTP.clone(header_factory=PlainHeaders(), refold_source="none")
 
 
 def compose(form: SiteForm, digest: bytes, recipients: Sequence[str], settings: Settings) -> EmailMessage:
     """Return the message: our own From, the person in Reply-To, and nothing typed freely in a header."""
     facts, now = form.facts, datetime.now(UTC)
-    answer_by = (now.astimezone(SAST) + timedelta(days=facts.answer_days)).date()
-    ours = mailbox(_ascii(f"{facts.organisation} website"), addr_spec=settings.mail_from)
-    subject = _ascii(f"[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}")
-    to = [mailbox(addr_spec=recipient) for recipient in recipients]
-    message = begin(ours, to, subject, digest.hex(), AS_WRITTEN)
-    message["Reply-To"] = str(Address(username=form.person.local_part, domain=form.person.ascii_domain))
+    now_here = now.astimezone(SAST)
+    answer_by = (now_here + timedelta(days=facts.answer_days)).date()
+    message = begin(
+        mailbox(settings.mail_from, f"{facts.organisation} website"),
+        recipients,
+        f"[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}",
+        f"<{digest.hex()}@{settings.mail_from.rpartition('@')[2]}>",
+    )
+    person = f"{form.email.parsed.local_part}@{form.email.parsed.ascii_domain}"
+    if person.isascii():  # else not every server takes it: the address stands in the text as well
+        message["Reply-To"] = person
     body = render_template(
         f"email/{form.name_of_form}.txt",
         form=form,
         facts=facts,
         reference=reference(digest),
         now=now,
-        now_here=now.astimezone(SAST),
+        now_here=now_here,
         answer_by=answer_by,
         as_read=as_read,
         quoted=quoted,
@@ -67,32 +70,44 @@ def compose(form: SiteForm, digest: bytes, recipients: Sequence[str], settings: 
     return message
 
 
-def begin(
-    ours: Address,
-    to: Sequence[Address],
-    subject: str,
-    unique: str,
-    policy: EmailPolicy[EmailMessage] = SMTP,
-) -> EmailMessage:
-    """Return a message with the headers that all of ours have; `unique` makes its Message-ID."""
-    message = EmailMessage(policy)
-    message["From"] = str(ours)
-    message["To"] = ", ".join(map(str, to))
-    message["Subject"] = subject
+def begin(sender: str, recipients: Sequence[str], subject: str, message_id: str) -> EmailMessage:
+    """Return a message with the headers that all of ours have; addresses are such as `mailbox` returns."""
+    message = EmailMessage(PLAIN)
+    message.set_raw("From", sender)
+    message.set_raw("To", f",{FOLD}".join(recipients))
+    message.set_raw("Subject", encoded(subject))
     message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = f"<{unique}@{ours.domain}>"
+    message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"
     return message
 
 
-def _ascii(header: str) -> str:
-    return header if header.isascii() else Header(header).encode(linesep="")
+def mailbox(address: str, name: str) -> str:
+    """Return a name and an address as a header holds them: quoted where needed, encoded and folded."""
+    if name.isascii() and len(name) <= 200:
+        return formataddr((_one_line(name), address))
+    return f"{encoded(name)}{FOLD}<{address}>"
+
+
+def encoded(text: str) -> str:
+    """Return a header's text, encoded and folded where it is long or not ASCII."""
+    text = _one_line(text)
+    if text.isascii() and len(text) <= 200:
+        return text
+    return Header(text, "utf-8").encode(linesep="\r\n")
+
+
+def _one_line(text: str) -> str:
+    """Refuse a line end, which would begin another header."""
+    if len(text.splitlines()) > 1:
+        raise ValueError("a header has one line")
+    return text
 
 
 def _subject(form: SiteForm, answer_by: date) -> str:
     if isinstance(form, InformationRequestForm):
         return f"{form.request.data.capitalize()} request, answer by {answer_by}:"
-    return f"Enquiry: {form.sector.data}"
+    return f"Enquiry: {form['sector'].data}"
 
 
 def _calendar_entry(digest: bytes, answer_by: date, facts: Facts, now: datetime) -> bytes:
@@ -114,7 +129,7 @@ def _calendar_entry(digest: bytes, answer_by: date, facts: Facts, now: datetime)
     return bytes(calendar.to_ical())
 
 
-def plain_words(form: SiteForm) -> str:
+def as_typed(form: SiteForm) -> str:
     """Return what was typed as lines of text, for an e-mail that the person sends."""
     return "\n".join(
         f"{field.label.text}: {'yes' if field.data is True else field.data or ''}" for field in form.asked
@@ -123,22 +138,14 @@ def plain_words(form: SiteForm) -> str:
 
 def as_read(field: Field) -> str:
     """Return a field on one line as staff read it."""
-    if isinstance(field, PhoneField) and field.data:
-        return f"{show_hidden(field.data)} ({field.international})"
-    return show_hidden(field.data) if field.data else "not given"
+    if not field.data:
+        return "not given"
+    shown = show_hidden(field.data)
+    if isinstance(field, PhoneField) and (numbers := field.international):
+        return f"{shown} ({', '.join(numbers)})"
+    return shown
 
 
 def quoted(text: str) -> str:
     """Mark every line, so that what someone wrote cannot pass for one of our labels."""
     return "\n".join(f"> {show_hidden(line)}" for line in text.split("\n"))
-
-
-def show_hidden(text: str) -> str:
-    """Make control, direction and other invisible characters visible, like ⟦U+202E⟧."""
-    if text.isprintable():
-        return text
-    return "".join(f"⟦U+{ord(character):04X}⟧" if _hidden(character) else character for character in text)
-
-
-def _hidden(character: str) -> bool:
-    return character not in KEPT and unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}

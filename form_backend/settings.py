@@ -2,17 +2,15 @@
 
 import ipaddress
 import os
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from email_validator import EmailNotValidError, validate_email
 from limits import parse_many
 
-from form_backend.deadline import tls_context
+from form_backend import addresses
 
 T = TypeVar("T")
 Security = Literal["tls", "starttls", "none"]
@@ -24,7 +22,7 @@ TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
 class SettingsError(SystemExit):
-    """A setting that is wrong or missing; ends any command with one sentence on standard error."""
+    """A setting that is wrong or missing; it ends any command with one sentence on standard error."""
 
     def __init__(self, variable: str, problem: str) -> None:
         super().__init__(f"{variable} {problem}")
@@ -42,12 +40,12 @@ class Relay:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that the operator decides; see the README's table for what each variable means."""
+    """Everything the operator decides; the README's table says what each variable means."""
 
     secret_key: str
     mail_relays: tuple[Relay, ...]
     mail_password: str | None
-    mail_tls: ssl.SSLContext
+    mail_ca_file: Path | None
     mail_from: str
     bounces_to: str
     enquiries_to: tuple[str, ...]
@@ -70,7 +68,7 @@ class Settings:
             secret_key=variables.secret_key(),
             mail_relays=(relays := variables.items("FLASK_MAIL_RELAYS", _relay)),
             mail_password=variables.password(relays),
-            mail_tls=variables.read("FLASK_MAIL_CA_FILE", _tls, default=""),
+            mail_ca_file=variables.read("FLASK_MAIL_CA_FILE", _ca_file, default=""),
             mail_from=variables.read("FLASK_MAIL_FROM", _address),
             bounces_to=variables.read("FLASK_BOUNCES_TO", _address),
             enquiries_to=variables.items("FLASK_ENQUIRIES_TO", _address),
@@ -88,7 +86,7 @@ class Settings:
 
 
 class _Variables:
-    """The environment, asked by name; whatever a parser refuses becomes a SettingsError."""
+    """Read variables by name; what a parser refuses becomes a SettingsError."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -177,19 +175,23 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _tls(ca_file: str) -> ssl.SSLContext:
+def _ca_file(path: str) -> Path | None:
+    if not path:
+        return None
     try:
-        return tls_context(ca_file or None)
-    except OSError:
-        raise ValueError("names no readable file of certificates in PEM form; check the path.") from None
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise ValueError("names no readable file of certificates in PEM form; check the path.")
+    return Path(path)
 
 
 def _address(text: str) -> str:
     try:
-        address = validate_email(text, check_deliverability=False, allow_smtputf8=False)
-    except EmailNotValidError:
+        return addresses.deliverable(text)
+    except ValueError:
         raise ValueError("must hold plain e-mail addresses, like website@example.org.") from None
-    return address.ascii_email or address.normalized
 
 
 def _seconds(least: float, most: float) -> Callable[[str], float]:

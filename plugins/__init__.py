@@ -1,1 +1,1 @@
-"""What Pelican lacks, one small module per capability."""
+"""Pelican plugins, one folder per job; pyproject.toml says which may import which."""

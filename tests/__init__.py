@@ -1,1 +1,1 @@
-"""The tests, one file per capability."""
+"""The tests, in the same folders as the code; parts/ holds what several of them use."""

@@ -1,22 +1,24 @@
-"""Fixtures: the site built once, the form backend as in production, a relay on loopback, a browser."""
+"""Fixtures: the site built once, the form backend as in production, relays on loopback, a browser."""
 
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+import trustme
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.stack import Backend, Mailbox, Serve, build, gunicorn, needs_debian_package, smtp_server, website
+from tests.parts.processes import LOGS, needs_debian_package
+from tests.parts.relays import Mailbox, ScriptedRelay, scripted_relay, smtp_server
+from tests.parts.stack import Backend, Serve, build, gunicorn, once, website
 
-pytest_plugins = ["tests.promises"]
+pytest_plugins = ["tests.parts.promises"]
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+PATIENCE = 30_000  # milliseconds in which even a busy machine does what a test awaits
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,23 +28,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the run where a test was skipped and that was not to be."""
+    """Fail the run where a test was skipped though none may be."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if session.config.getoption("--fail-on-skip") and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have a failed test show what the servers logged and what the browser showed."""
+    report = yield
+    if report.failed:
+        for log_file, name in LOGS.items():
+            lines = log_file.read_text("utf-8", "replace").splitlines()[-20:]
+            report.sections.append((f"The last lines of {name}'s log", "\n".join(lines)))
+        browser = getattr(item, "funcargs", {}).get("browser")
+        for page in [page for context in browser.contexts for page in context.pages] if browser else []:
+            shown = page.locator("body").aria_snapshot()
+            report.sections.append((f"The browser's page {page.url}", shown))
+    return report
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the production site, built once for all workers; read it, never write it."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    output = shared / "site"
-    with FileLock(shared / "site.lock"):
-        if not output.exists():
-            build(output, compressed=True)
-    return output
+    return once(tmp_path_factory, "site", lambda output: build(output, compressed=True))
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +67,26 @@ def mailbox(shared_mailbox: Mailbox) -> Mailbox:
     """Return a relay that takes every message, empty."""
     shared_mailbox.received.clear()
     return shared_mailbox
+
+
+@pytest.fixture(scope="session")
+def relay() -> Iterator[ScriptedRelay]:
+    """Run one relay that follows a script for all tests of a worker."""
+    with scripted_relay() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Return a certificate authority."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the name of the file that FLASK_MAIL_CA_FILE wants, to trust that authority."""
+    authority.cert_pem.write_to_path(path := tmp_path_factory.mktemp("authority") / "ca.pem")
+    return str(path)
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +121,7 @@ def serve(site: Path, tmp_path: Path) -> Iterator[Serve]:
 def browser() -> Iterator[Browser]:
     """Run Debian's Chromium."""
     needs_debian_package("chromium", CHROMIUM)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield chromium

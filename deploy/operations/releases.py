@@ -20,11 +20,6 @@ from deploy.operations.files import NGINX_CONF
 from deploy.operations.machine import StepError, succeeds, switch_link
 
 CODE = Path(__file__).parents[2]
-READ_AS_THE_FORM_BACKEND_DOES = """
-import pathlib, sys
-from form_backend import frames, views
-frames.Site(pathlib.Path(sys.argv[1]), [page for form in views.FORMS for page in (form, f"{form}/sent")])
-"""
 KEPT = 5
 HEADER = re.compile(r'add_header [A-Za-z][A-Za-z-]* "[ -!#%-\[\]-~]*" always;')  # no quote, no \, no variable
 REDIRECT = re.compile(r"(/(?!/)[\w./~%+-]{0,200}) (/(?!/)[\w./~%+-]{0,200});", re.ASCII)
@@ -79,7 +74,7 @@ def build(site: Site, repository: str) -> None:
         _run(
             work / "tree", "-m", "pelican", "-s", "publishconf.py", "-o", work / "site", "--fatal", "warnings"
         )
-        _run(CODE, "-c", READ_AS_THE_FORM_BACKEND_DOES, work / "site")
+        _run(CODE, "-m", "form_backend.commands.check_site", work / "site")
 
 
 def _take_code(tree: Path) -> None:

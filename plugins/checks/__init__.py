@@ -1,65 +1,69 @@
 """What editors are told while they write: every mistake with its file, its line and what to do.
 
-Each module in CHECKS goes through the mistakes of one kind. What a file says is read once with its page
-(source.py), and what the files say together is looked at in every build. A draft is checked in preview only.
+Each check is a function `check(site)` that yields mistakes, in a module of its own. Modules of this folder
+are found; those that stand with their subject, in another folder, are listed. A production build ends at
+mistakes. The preview goes on, so that the page with the mistake can be seen; only the preview checks drafts.
 """
 
+import logging
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+
 from pelican import signals
-from pelican.generators import Generator, PagesGenerator
-from pelican.readers import BaseReader, Readers
+from pelican.generators import Generator
 
-from plugins import mistakes
-from plugins.checks import (
-    addresses,
-    contacts,
-    headings,
-    images,
-    leftovers,
-    links,
-    markup,
-    metadata,
-    promises,
-    published,
-    spelling,
-)
-from plugins.checks.reader import Reader
-from plugins.checks.site import site_of
+from plugins.notices import pages as notices
+from plugins.output import feeds, redirects
+from plugins.reading.document import read_document
+from plugins.reading.mistakes import Mistake, shown
+from plugins.reading.site import Site
+from plugins.statement import contract, promises, versions
 
-CHECKS = [
-    addresses.check,
-    contacts.check,
-    headings.check,
-    images.check,
-    leftovers.check,
-    links.check,
-    markup.check,
-    metadata.check,
+CHECKS: list[Callable[[Site], Iterator[Mistake]]] = [
+    *(import_module(f"{__name__}.{module.name}").check for module in iter_modules(__path__)),
+    contract.check,
+    notices.check,
     promises.check,
-    published.check,
-    spelling.check,
+    redirects.check,
+    versions.check,
 ]
 
-
-def use_reader(readers: Readers) -> None:
-    """Have all content read by our reader: pages in HTML or reStructuredText are not for editors."""
-    readers.reader_classes = {"md": Reader, "static": BaseReader}
-
-
-def publish_images_only(generator: PagesGenerator) -> None:
-    """Forget what links would have Pelican copy from outside content/images."""
-    generator.context["static_links"].clear()
+logger = logging.getLogger(__name__)
 
 
 def run(generators: list[Generator]) -> None:
-    """Report what is wrong with the site that is about to be written."""
+    """Log all mistakes in the order of files and lines, and end a production build that has any."""
     site = site_of(generators[0])
-    for check in CHECKS:
-        for mistake in check(site):
-            mistakes.report(*mistake)
+    mistakes = sorted({mistake for check in CHECKS for mistake in check(site)})
+    for path, line, sentences in mistakes:
+        message = f"{path}:{line}: {sentences}"
+        # Not with logger.error: there --fatal would end the build at the first.
+        logger.handle(logger.makeRecord(logger.name, logging.ERROR, path, line, message, (), None))
+    if mistakes and site.settings["STOP_AT_MISTAKES"]:
+        raise SystemExit(f"Not built: {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}, named above.")
+
+
+def site_of(generator: Generator) -> Site:
+    """Return the site; notices still to come and, in preview, drafts are checked too."""
+    settings, context = generator.settings, generator.context
+    contents = [content for content in context["generated_content"].values() if content]
+    if not settings["SHOW_DRAFTS"]:
+        contents = [content for content in contents if content.status != "draft"]
+    organisation = Path(settings["PATH"], "organisation.toml")
+    written = [*feeds.paths(context), "robots.txt", "sitemap.xml", ".well-known/security.txt"]
+    copied = [file.get_relative_source_path() for file in context["staticfiles"]]
+    return Site(
+        settings,
+        context,
+        contents=sorted(contents, key=lambda content: str(content.document.path)),
+        organisation=read_document(organisation, shown(organisation, settings)),
+        pages={f"/{content.url}": content for content in [*context["articles"], *context["pages"]]},
+        files={f"/{path}" for path in [*written, *copied]},
+    )
 
 
 def register() -> None:
-    """Connect to Pelican."""
-    signals.readers_init.connect(use_reader)
-    signals.page_generator_finalized.connect(publish_images_only)
+    """Connect to Pelican; this is when all content is known, and before anything is written."""
     signals.all_generators_finalized.connect(run)

@@ -1,13 +1,13 @@
-"""Addresses, which are made of files' names: fit for a link, and each file has its own."""
+"""Addresses, which are made from the names of files: fit for a link, and each file has its own."""
 
 import re
 from collections.abc import Iterator
 from glob import glob
 
-from plugins.checks.site import Site
-from plugins.mistakes import Mistake
+from plugins.reading.mistakes import Mistake
+from plugins.reading.site import Site
 
-FOLDERS = ("news", "notices", "pages")  # plugins/statement.py looks after privacy
+FOLDERS = ("news", "notices", "pages")  # plugins/statement/versions.py looks after privacy
 NAME = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*/)*[a-z0-9]+(?:-[a-z0-9]+)*\.md")
 
 
@@ -23,11 +23,11 @@ def check(site: Site) -> Iterator[Mistake]:
 
 
 def claimed_twice(site: Site) -> Iterator[Mistake]:
-    """Find files with the same address, and leave but one of them to Pelican, which would break off there."""
+    """Find files with the same address, and leave only one of them to Pelican, which would end the build."""
     claimed: dict[str, str] = {}
     for contents in (site.context["articles"], site.context["pages"]):
-        for content in sorted(contents, key=lambda content: str(content.source.path), reverse=True):
-            path = content.source.path
+        for content in sorted(contents, key=lambda content: str(content.document.path), reverse=True):
+            path = content.document.path
             if (other := claimed.setdefault(content.save_as, path)) != path:
                 contents.remove(content)
                 cure = "Rename this file, or take it away."

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from plugins.checks.site import Site
-from plugins.checks.source import EMAIL, TELEPHONE
-from plugins.mistakes import Mistake, suggestion
+from plugins.reading.mistakes import Mistake, suggestion
+from plugins.reading.site import Site
 
+EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+")
+TELEPHONE = re.compile(r"(?<![\w.,/+-])(?:\+\d|\(?0\d)[\d \u00a0()-]{6,16}\d(?!\w)")
 CURE = "Correct it, or add it to content/organisation.toml."
 LENGTHS = range(9, 12)  # digits of a number within the country, give or take one
 
@@ -17,21 +18,22 @@ def check(site: Site) -> Iterator[Mistake]:
     facts = "\n".join(texts(site.facts))
     emails = {email.lower() for email in EMAIL.findall(facts)}
     telephones = {digits(number): number for number in TELEPHONE.findall(facts)}
-    for source in site.sources:
-        for line, email in source.emails:
-            for_this_notice = source.folder == "notices" and line == source.line("contact")
+    for document in site.documents:
+        # The search for addresses looks at every word, which takes long.
+        for line, email in document.find(EMAIL) if "@" in document.text else []:
+            for_this_notice = document.folder == "notices" and line == document.line("contact")
             if email.lower() not in emails and not for_this_notice:
                 cure = suggestion(email, emails, CURE)
-                yield source.path, line, f"{email} is none of our e-mail addresses. {cure}"
-        for line, number in source.telephones:
+                yield document.path, line, f"{email} is none of our e-mail addresses. {cure}"
+        for line, number in document.find(TELEPHONE):
             is_one = number.startswith("+") or len(digits(number)) in LENGTHS
             if is_one and digits(number) not in telephones:
                 cure = suggestion(number, telephones.values(), CURE)
-                yield source.path, line, f"{number} is none of our telephone numbers. {cure}"
+                yield document.path, line, f"{number} is none of our telephone numbers. {cure}"
 
 
 def texts(facts: Any) -> Iterator[str]:
-    """Go through all texts in the organisation file."""
+    """Yield all texts in the organisation file."""
     if isinstance(facts, str):
         yield facts
     elif isinstance(facts, dict | list):

@@ -1,4 +1,4 @@
-"""Pictures: there, our own, described in words, and no larger than a page can carry."""
+"""Pictures: present, our own, described in words, and small enough for a page."""
 
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
@@ -6,21 +6,21 @@ from urllib.parse import unquote, urlsplit
 from pelican.contents import Content
 
 from plugins.checks.links import address
-from plugins.checks.site import Site
-from plugins.mistakes import Mistake, suggestion
+from plugins.reading.mistakes import Mistake, shown, suggestion
+from plugins.reading.site import Site
 
 KINDS = {".avif", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 LARGEST = 300_000  # bytes: three seconds on a slow mobile connection
 
 
 def check(site: Site) -> Iterator[Mistake]:
-    """Find pictures that do not show, say nothing or take too long."""
+    """Find pictures that do not show, lack a description or take too long to load."""
     for content in site.contents:
-        for line, source, words in content.source.html.images:
+        for line, source, words in content.document.html.images:
             if sentences := problem(source, words, content, site):
-                yield content.source.path, line, sentences
+                yield content.document.path, line, sentences
     for file in sorted(site.folder.glob("images/**/[!.]*")):
-        path = f"content/{file.relative_to(site.folder)}"
+        path = shown(file, site.settings)
         if file.is_file() and file.suffix.lower() not in KINDS:
             yield path, 1, f"This is no picture for a page. Save it as one of {', '.join(sorted(KINDS))}."
         elif file.is_file() and (size := file.stat().st_size) > LARGEST:

@@ -1,4 +1,4 @@
-"""Links: to a page that is there, to a heading on it, and with a topic that the enquiry form knows."""
+"""Links: to a page that exists, to a heading on it, with a topic that the enquiry form knows."""
 
 import posixpath
 import re
@@ -10,10 +10,12 @@ from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 from pelican.contents import Content
 
-from plugins.checks.site import ORGANISATION, Site
-from plugins.mistakes import Mistake, suggestion
+from plugins.reading.mistakes import Mistake, suggestion
+from plugins.reading.site import Site
 
-PELICANS = re.compile(r"[{|](\w+)[|}]([^?#]*)(.*)")  # {filename}other.md#heading
+PELICAN_LINK = re.compile(r"[{|](\w+)[|}]([^?#]*)(.*)")  # {filename}other.md#heading
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=:)", re.IGNORECASE)
+SCHEMES = {"http", "https", "mailto", "tel"}
 ID = re.compile(r'\bid="([\w-]+)"')
 
 
@@ -23,21 +25,35 @@ def check(site: Site) -> Iterator[Mistake]:
     for content in site.contents:
         # The words of a statement that has taken effect are fixed, and its links to what has moved lead on.
         fixed = (getattr(content, "effective", None) or date.max) <= site.settings["SITE_DATE"]
-        for line, link in content.source.html.links:
+        for line, link in content.document.html.links:
+            if sentences := wrong_scheme(link):
+                yield content.document.path, line, sentences
             whole = address(link, content, site)
             if whole not in known:
                 known[whole] = problem(whole, site)
             leads_on = fixed and urlsplit(whole).path in site.facts["redirects"]
             if known[whole] and not leads_on:
-                yield content.source.path, line, known[whole]
-    organisation = site.folder / ORGANISATION
-    lines = organisation.read_text("utf-8").splitlines() if organisation.exists() else []
+                yield content.document.path, line, known[whole]
+    yield from menu_links(site)
+
+
+def wrong_scheme(link: str) -> str:
+    """Say that a link does not begin as one may, where that is so."""
+    scheme = SCHEME.match(re.sub(r"[\0- ]", "", link))  # browsers ignore spaces and control characters
+    if not scheme or scheme[0].lower() in SCHEMES:
+        return ""
+    cure = "Begin it with / for a page of ours, else with https:, mailto: or tel:."
+    return f'A link may not begin with "{scheme[0]}:". {cure}'
+
+
+def menu_links(site: Site) -> Iterator[Mistake]:
+    """Find links of the menu and the footer that lead nowhere."""
     links = [item["address"] for item in [*site.facts["menu"], *site.facts["footer"]]]
-    for line, text in enumerate(lines, 1):
+    for line, text in enumerate(site.organisation.lines, 1):
         for link in links:
             is_entry = text.startswith("address") and f'"{link}"' in text
             if is_entry and (sentences := problem(urljoin(site.facts["address"], link), site)):
-                yield f"content/{ORGANISATION}", line, sentences
+                yield site.organisation.path, line, sentences
 
 
 def address(link: str, content: Content, site: Site) -> str:
@@ -45,7 +61,7 @@ def address(link: str, content: Content, site: Site) -> str:
     home = site.facts["address"]
     if link.startswith("/") and not link.startswith("//"):
         return f"{home}{link}"
-    if match := PELICANS.match(link):
+    if match := PELICAN_LINK.match(link):
         kind, name, rest = match.groups()
         folder = "" if name.startswith("/") else content.relative_dir
         name = posixpath.normpath(posixpath.join(folder, name.lstrip("/")))
@@ -75,7 +91,7 @@ def problem(link: str, site: Site) -> str:
 def no_such_place(path: str, place: str, site: Site) -> str:
     """Say that a page has no such heading, where that is so."""
     page = site.pages.get(path)
-    ids = page.source.html.ids if page else {}
+    ids = page.document.html.ids if page else {}
     if not place or place in ids or place in template_ids(site.settings["THEME"]):
         return ""
     cure = suggestion(place, ids, f"Write {{: #{place} }} at the end of the heading that is meant.")
@@ -87,7 +103,7 @@ def no_such_topic(query: dict[str, list[str]], site: Site) -> str:
     topics = site.facts["enquiry"]["topics"]
     for topic in query.get("about", []):
         if topic not in topics:
-            cure = suggestion(topic, topics, f"Add it to [enquiry.topics] in content/{ORGANISATION}.")
+            cure = suggestion(topic, topics, "Add it to [enquiry.topics] in content/organisation.toml.")
             return f'The enquiry form knows no topic "{topic}". {cure}'
     return ""
 

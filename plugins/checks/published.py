@@ -4,31 +4,33 @@ from collections.abc import Iterator
 
 from pelican.contents import Content
 
-from plugins.checks.site import Site
-from plugins.mistakes import Mistake, read_toml
-from plugins.sitemap import NOT_LISTED
+from plugins.output.sitemap import NOT_LISTED
+from plugins.reading.document import read_document
+from plugins.reading.mistakes import Mistake
+from plugins.reading.site import Site
+from plugins.reading.toml import read_toml
 
 NAME = "published.toml"
 SHOWN = f"content/{NAME}"
 FOLDERS = ("news", "pages")  # a notice may be taken down ...
-PASSING = NOT_LISTED | {"notices"}  # ... and the list of them goes with the last
+TEMPORARY = NOT_LISTED | {"notices"}  # ... and the list of them goes with the last
 
 
 def check(site: Site) -> Iterator[Mistake]:
     """Find what was published and is gone or changed, and what is new and not on the list."""
     path = site.folder / NAME
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
     published = {"addresses": [], "statement": {}} | (read_toml(path) if path.exists() else {})
+    record = read_document(path, SHOWN)
     for what, sentences in [*gone(published["addresses"], site), *withdrawn(published["statement"], site)]:
-        yield SHOWN, next((number for number, line in enumerate(lines, 1) if what in line), 1), sentences
+        yield SHOWN, record.line_with(what), sentences
     for address in site.pages.keys() - set(published["addresses"]):
         content = site.pages[address]
-        if content.source.folder in FOLDERS and content.template not in PASSING:
+        if content.document.folder in FOLDERS and content.template not in TEMPORARY:
             cure = f'To keep it for good, add this line to the addresses in {SHOWN}: "{address}",'
-            yield content.source.path, 1, f"The address {address} is new. {cure}"
+            yield content.document.path, 1, f"The address {address} is new. {cure}"
     for version in site.context["STATEMENT_VERSIONS"]:
         if sentences := unlike(published["statement"].get(str(version.effective)), version, site):
-            yield version.source.path, 1, sentences
+            yield version.document.path, 1, sentences
 
 
 def gone(addresses: list[str], site: Site) -> Iterator[tuple[str, str]]:

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from plugins.mistakes import Mistake
-
-if TYPE_CHECKING:
-    from plugins.checks.site import Site  # which holds what is read here
+from plugins.reading.document import read_text
+from plugins.reading.mistakes import Mistake
+from plugins.reading.site import Site
 
 WORDS = "words.txt"
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -59,21 +57,20 @@ def misspelt(text: str) -> list[Misspelt]:
     prose = NOT_PROSE.sub("", text) if wrong else ""
     return [
         (number, word, wrong[word.lower()])
-        for number, line in enumerate(prose.splitlines(), 1)
+        for number, line in enumerate(prose.split("\n"), 1)
         for word in WORD.findall(line)
         if word.lower() in wrong
     ]
 
 
-def check(site: "Site") -> Iterator[Mistake]:
+def check(site: Site) -> Iterator[Mistake]:
     """Find misspelt words."""
     words = site.folder / WORDS
-    lines = words.read_text("utf-8").splitlines() if words.exists() else []
-    right = {line.strip().lower() for line in lines}
-    for source in site.sources:
-        for line, word, meant in source.misspelt:
+    right = {line.strip().lower() for line in read_text(words).split("\n")} if words.exists() else set()
+    for document in site.documents:
+        for line, word, meant in misspelt(document.text):
             if word.lower() not in right:
-                yield source.path, line, sentences(word, meant)
+                yield document.path, line, sentences(word, meant)
 
 
 def sentences(word: str, meant: str) -> str:

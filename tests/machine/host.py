@@ -17,7 +17,8 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from devtools.loopback import HOST
-from tests.stack import ROOT, Mailbox, smtp_server
+from tests.parts.processes import ROOT
+from tests.parts.relays import Mailbox, smtp_server
 
 SITE = "www.example.org"
 RELAY, ACME = "relay.example.org", "acme.example.org"

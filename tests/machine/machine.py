@@ -21,7 +21,7 @@ import trustme
 
 from tests.machine.guest import HTTP_PORT, HTTPS_PORT, Browser, Guest
 from tests.machine.host import ACME_PORT, PASSWORD, RELAY, SITE, Host, services
-from tests.stack import ENQUIRY, ORGANISATION
+from tests.parts.forms import ENQUIRY, ORGANISATION
 
 HOME = "/srv/website"
 DROP_IN = "/etc/systemd/system/form-backend.service.d/addresses.conf"

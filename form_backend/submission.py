@@ -1,0 +1,48 @@
+"""One valid form: deliver it once, within the limits, and say what became of it."""
+
+import logging
+from dataclasses import dataclass
+
+from form_backend import log
+from form_backend.forms import SiteForm
+from form_backend.forms.reference import content_digest
+from form_backend.mail.outcomes import Delivery, Outcome
+from form_backend.mail.relays import Relays
+from form_backend.memory import Memory
+from form_backend.messages import compose
+from form_backend.settings import Settings
+from form_backend.site import Site
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the views and the commands work with."""
+
+    settings: Settings
+    site: Site
+    memory: Memory
+    relays: Relays
+
+
+def digest_of(form: SiteForm, settings: Settings) -> bytes:
+    """Return the keyed hash that gives the reference and the Message-ID of what was typed."""
+    return content_digest(settings.secret_key, form.name_of_form, form.answers)
+
+
+def submit(form: SiteForm, digest: bytes, client: str, services: Services) -> Delivery:
+    """Hand a valid form to the relays, unless the same person sent the same today; raises TooManyRequests.
+
+    The same person is who sends from the same page (its token's lineage) or from the same network (`client`).
+    """
+    settings = services.settings
+    recipients: tuple[str, ...] = getattr(settings, form.recipients)
+    with services.memory.delivered.once(digest, form.lineage, client) as copy:
+        if copy.delivery is not None:  # delivered before, or decided by the copy that it waited for
+            return copy.delivery
+        with services.memory.limits.count_message(client) as counted:
+            if not form.facts.requests_go_to(settings.requests_to):
+                log.event("recipients_outdated", level=logging.ERROR)
+            message = compose(form, digest, recipients, settings)
+            copy.delivery = services.relays.deliver(message, recipients)
+            counted.delivered = copy.delivery.outcome is Outcome.DELIVERED
+        return copy.delivery

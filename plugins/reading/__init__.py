@@ -1,0 +1,31 @@
+"""Read the files of content/: labels, text, line numbers, and what is wrong with a label."""
+
+from pelican import signals
+from pelican.contents import Article, Content
+from pelican.generators import PagesGenerator
+from pelican.readers import BaseReader, Readers
+
+from plugins.reading.reader import Reader
+
+
+def use_reader(readers: Readers) -> None:
+    """Have all content read by our reader: editors write no pages in HTML or reStructuredText."""
+    readers.reader_classes = {"md": Reader, "static": BaseReader}
+
+
+def hold_back(content: Content) -> None:
+    """Make a draft of an article that is dated after the day that the site is built for."""
+    if isinstance(content, Article) and content.date.date() > content.settings["SITE_DATE"]:
+        content.status = "draft"
+
+
+def publish_images_only(generator: PagesGenerator) -> None:
+    """Forget the files outside content/images that Pelican would copy because a link names them."""
+    generator.context["static_links"].clear()
+
+
+def register() -> None:
+    """Connect to Pelican."""
+    signals.readers_init.connect(use_reader)
+    signals.content_object_init.connect(hold_back)
+    signals.page_generator_finalized.connect(publish_images_only)

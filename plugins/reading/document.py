@@ -1,0 +1,67 @@
+"""A text file of content/: its labels, its text, and what the HTML made of it holds.
+
+Pelican's cache keeps it with the page, so it holds only what the file itself says.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from plugins.reading.html import Html
+from plugins.reading.labels import Head, read_labels
+from plugins.reading.mistakes import Found
+
+
+@dataclass
+class Document:
+    """A file's text and its path as editors know it, like content/news/a.md."""
+
+    path: str
+    text: str
+    html: Html = field(default_factory=Html)
+
+    def __post_init__(self) -> None:
+        """Read the labels."""
+        self.head: Head = read_labels(self.lines)
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the lines; no character but a line feed ends one."""
+        return self.text.split("\n")
+
+    @property
+    def body(self) -> str:
+        """Return the Markdown below the labels."""
+        return "\n".join(self.lines[self.head.length :])
+
+    @property
+    def folder(self) -> str:
+        """Return the folder in content/."""
+        return self.path.split("/")[1]
+
+    def value(self, name: str) -> str:
+        """Return the value of the first label of this name, or nothing."""
+        return next((label.value for label in self.head.labels if label.name == name), "")
+
+    def line(self, name: str) -> int:
+        """Return the line of the first label of this name, or the first line."""
+        return next((label.line for label in self.head.labels if label.name == name), 1)
+
+    def line_with(self, text: str) -> int:
+        """Return the first line that contains a text, or the first line."""
+        return next((number for number, line in enumerate(self.lines, 1) if text in line), 1)
+
+    def find(self, pattern: re.Pattern[str]) -> list[Found]:
+        """Return what matches a pattern, with its lines."""
+        text = self.text
+        return [(text.count("\n", 0, match.start()) + 1, match[0]) for match in pattern.finditer(text)]
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text, without a byte order mark and with every line end as a line feed."""
+    return path.read_text("utf-8-sig")
+
+
+def read_document(path: Path, shown: str) -> Document:
+    """Return the document in a file; a file that is not there holds no text."""
+    return Document(shown, read_text(path) if path.exists() else "")

@@ -1,0 +1,37 @@
+"""The site that is about to be written, as the checks see it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pelican.contents import Content
+
+from plugins.reading.document import Document
+
+
+@dataclass
+class Site:
+    """What the site is made from, in the order of paths, and what is written, by its address."""
+
+    settings: dict[str, Any]
+    context: dict[str, Any]
+    contents: list[Content]
+    organisation: Document  # content/organisation.toml, without text where the facts are another site's
+    pages: dict[str, Content]
+    files: set[str]
+
+    @property
+    def documents(self) -> list[Document]:
+        """Return what each file says, content/organisation.toml too."""
+        return [*(content.document for content in self.contents), self.organisation]
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of the editors' files."""
+        return Path(self.settings["PATH"])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what content/organisation.toml says."""
+        facts: dict[str, Any] = self.settings["ORGANISATION"]
+        return facts

@@ -1,0 +1,1 @@
+"""Production as it is shipped: nginx, systemd, publishing, the whole stack."""

@@ -1,0 +1,360 @@
+"""Production as it is shipped: nginx in front of the form backend, and systemd's units."""
+
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from devtools.loopback import HOST
+from tests.parts.forms import ENQUIRY
+from tests.parts.processes import ROOT, free_port, needs_debian_package, until
+from tests.parts.relays import Mailbox
+from tests.parts.stack import GUNICORN, Backend, Serve, environment, gunicorn
+from tests.parts.web_server import NAME, NGINX, WebServer, nginx
+
+FRESH, NOT_KEPT = "public, max-age=300", "no-store"
+OWN = "private, no-cache"
+OURS = {"Sec-Fetch-Site": "same-origin"}
+FORM = "application/x-www-form-urlencoded"
+TOO_LARGE = b"message=" + b"x" * 300_000
+TRUSTED = {"FLASK_TRUSTED_PROXIES": "1"}
+ANALYZE, ACTIVATE = "/usr/bin/systemd-analyze", "/usr/bin/systemd-socket-activate"
+UNITS = [
+    *("form-backend.socket", "form-backend.service", "check-mail.service", "check-mail.timer"),
+    *("publish.service", "publish.timer", "publish.path", "website-alarm@publish.service"),
+    *("website-addresses.service", "website-addresses.timer"),
+    *("form-backend-trust.service", "form-backend-trust.path"),
+]
+
+
+@pytest.fixture(scope="module")
+def behind(
+    site: Path, shared_mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
+    """Run the form backend that stands behind nginx."""
+    log = tmp_path_factory.mktemp("behind") / "log"
+    with gunicorn(site, shared_mailbox.relay, log, **TRUSTED) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def web(site: Path, behind: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    """Run nginx for the tests that need no form backend of their own."""
+    with nginx(site, tmp_path_factory.mktemp("nginx") / "prefix", behind.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["down", "slow"])
+def alone(
+    request: pytest.FixtureRequest, site: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WebServer]:
+    """Run nginx before a form backend that does not answer: nothing listens, or nothing is said."""
+    folder = tmp_path_factory.mktemp("alone") / "prefix"
+    with socket.create_server((HOST, 0)) as silent:
+        port = silent.getsockname()[1] if request.param == "slow" else free_port()
+        with nginx(site, folder, f"http://{HOST}:{port}", proxy_read_timeout="200ms") as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+def headers(site: Path) -> dict[str, str]:
+    """Return the headers of every page, from their one definition."""
+    return dict(json.loads((site / "form.json").read_text("utf-8"))["headers"])
+
+
+def has_once(answer: httpx.Response, headers: dict[str, str]) -> bool:
+    """Tell whether an answer has each of these headers, once and no other."""
+    return {name: answer.headers.get_list(name) for name in headers} == {
+        name: [value] for name, value in headers.items()
+    }
+
+
+def test_configuration_is_clean(web: WebServer) -> None:
+    """Nginx finds nothing to complain of in the configuration."""
+    checked = subprocess.run(
+        [NGINX, "-t", "-q", "-e", "stderr", "-c", str(web.log_file.with_name("nginx.conf"))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_plain_http_leads_to_https(web: WebServer) -> None:
+    """Whoever comes without TLS is sent to the same address with it, and keeps the method."""
+    answer = httpx.get(f"http://{NAME}:{web.plain_port}/enquiry/?about=agreement")
+
+    assert answer.status_code == 308
+    assert answer.headers["Location"] == f"https://{NAME}/enquiry/?about=agreement"
+
+
+def handshake(web: WebServer, name: str, version: ssl.TLSVersion) -> str | None:
+    """Shake hands for a host name with one version of TLS, and return the protocol that was agreed on."""
+    web.tls.set_alpn_protocols(["h2", "http/1.1"])
+    web.tls.maximum_version = web.tls.minimum_version = version
+    with (
+        socket.create_connection((HOST, web.port)) as connection,
+        web.tls.wrap_socket(connection, server_hostname=name) as secured,
+    ):
+        return secured.selected_alpn_protocol()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_http_2(web: WebServer, version: ssl.TLSVersion) -> None:
+    """Browsers get HTTP/2 with both versions of TLS."""
+    assert handshake(web, NAME, version) == "h2"
+
+
+def test_names_that_are_not_ours(web: WebServer) -> None:
+    """A request for another name gets nothing."""
+    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+        handshake(web, "example.org", ssl.TLSVersion.TLSv1_3)
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"http://{HOST}:{web.plain_port}/")
+
+
+@pytest.mark.parametrize(("encoding", "suffix"), [("br", ".br"), ("gzip", ".gz"), ("identity", "")])
+def test_static_pages_are_compressed_at_build(web: WebServer, site: Path, encoding: str, suffix: str) -> None:
+    """A page goes out as the build compressed it, in the best way that the browser knows."""
+    with web.client.stream("GET", "/about-us/", headers={"Accept-Encoding": encoding}) as answer:
+        body = b"".join(answer.iter_raw())
+
+    assert body == (site / f"about-us/index.html{suffix}").read_bytes()
+    assert answer.headers.get("Content-Encoding", "identity") == encoding
+    assert "Accept-Encoding" in answer.headers["Vary"]
+
+
+def test_forms_are_compressed(web: WebServer) -> None:
+    """A form's page is compressed on its way."""
+    answer = web.client.get("/enquiry/", headers={"Accept-Encoding": "gzip"})
+
+    assert answer.headers["Content-Encoding"] == "gzip"
+
+
+CACHED = {
+    "/": (200, FRESH),
+    "/news-articles/": (200, FRESH),
+    "/about-us": (301, FRESH),
+    "/nowhere/": (404, NOT_KEPT),
+    "/theme/nowhere.0123456789ab.svg": (404, NOT_KEPT),
+    "/form.json": (404, NOT_KEPT),
+    "/.headers.conf": (404, NOT_KEPT),
+    "/.redirects.conf": (404, NOT_KEPT),
+    "/enquiry/index.html": (301, FRESH),
+    "/enquiry/": (200, OWN),
+    "/enquiry/sent/?ref=none": (404, NOT_KEPT),
+    "/.well-known/security.txt": (200, FRESH),
+    "/robots.txt": (200, FRESH),
+    "/%00": (400, NOT_KEPT),
+}
+
+
+@pytest.mark.parametrize("path", CACHED)
+def test_headers_are_the_same_everywhere(web: WebServer, headers: dict[str, str], path: str) -> None:
+    """Static or not, an answer has the site's headers, and says for how long it may be kept."""
+    answer = web.client.get(path)
+
+    assert (answer.status_code, answer.headers["Cache-Control"]) == CACHED[path]
+    assert has_once(answer, headers)
+    assert re.fullmatch("nginx|", answer.headers.get("Server", ""))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_static_pages_are_read_only(web: WebServer, site: Path, method: str) -> None:
+    """A method that a static page does not know is answered with a page, and with those that it knows."""
+    answer = web.client.request(method, "/about-us/")
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert answer.text == (site / "error.html").read_text("utf-8")
+
+
+def test_enquiry_through_nginx(web: WebServer, behind: Backend, mailbox: Mailbox) -> None:
+    """An enquiry is delivered, and the thank-you page shown, as without a web server in between."""
+    answer = web.before(behind).enquire()
+    thanks = web.client.get(answer.headers["Location"])
+
+    assert (answer.status_code, thanks.status_code) == (303, 200)
+    assert ENQUIRY["message"] in mailbox.received[0].text
+
+
+def test_origin_with_port_is_ours(web: WebServer, behind: Backend) -> None:
+    """A browser that only names the page's origin is believed: the host comes through unchanged."""
+    page = web.before(behind).form()
+    found = re.search(r'name="token"[^>]*value="([^"]+)', page.text)
+    assert found
+
+    statuses = [
+        web.client.post("/enquiry/", data={"token": found[1]}, headers={"Origin": origin}).status_code
+        for origin in (web.url, "https://example.org")
+    ]
+
+    assert statuses == [422, 403]
+
+
+def test_forwarded_address_cannot_be_made_up(
+    site: Path, mailbox: Mailbox, serve: Serve, tmp_path: Path
+) -> None:
+    """What a client claims as its address changes nothing in how its posts are counted."""
+    strict = serve(mailbox.relay, FLASK_POST_LIMIT="1 per hour", **TRUSTED)
+    with nginx(site, tmp_path / "prefix", strict.url) as web:
+        statuses = [
+            web.client.post(
+                "/enquiry/", data=ENQUIRY, headers=OURS | {"X-Forwarded-For": f"192.0.2.{n}"}
+            ).status_code
+            for n in range(2)
+        ]
+
+    assert statuses == [422, 429]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_too_large(web: WebServer, site: Path, headers: dict[str, str], *, chunked: bool) -> None:
+    """A body over the limit is answered with the page that says so."""
+    body = iter([TOO_LARGE[:100_000], TOO_LARGE[100_000:]]) if chunked else TOO_LARGE
+    answer = web.client.post("/enquiry/", content=body, headers={"Content-Type": FORM})
+
+    assert answer.status_code == 413
+    assert answer.text == (site / "413.html").read_text("utf-8")
+    assert has_once(answer, headers)
+
+
+def test_flood_of_posts(web: WebServer, site: Path, headers: dict[str, str]) -> None:
+    """More posts than a person sends are refused before they reach the form backend; reading goes on."""
+    elsewhere = httpx.HTTPTransport(verify=web.tls, local_address="127.0.0.2")
+    with httpx.Client(transport=elsewhere, base_url=web.url) as client:
+        answers = [client.post("/enquiry/", content=b"", headers={"Content-Type": "none"}) for _ in range(70)]
+        reading = client.get("/enquiry/")
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses[:61] == [415] * 61
+    assert statuses[-1] == 429
+    assert answers[-1].text == (site / "429.html").read_text("utf-8")
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert has_once(answers[-1], headers)
+    assert reading.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "file"),
+    [
+        ("GET /enquiry/", "enquiry/index.html"),
+        ("POST /enquiry/", "enquiry/index.html"),
+        ("GET /your-information/?about=agreement", "your-information/index.html"),
+        ("GET /enquiry/sent/", "enquiry/sent/index.html"),
+        ("GET /healthz", "503.html"),
+    ],
+)
+def test_without_the_form_backend(
+    alone: WebServer, site: Path, headers: dict[str, str], asked: str, file: str
+) -> None:
+    """A form backend that does not answer leaves the static page, which says where else to write."""
+    answer = alone.client.request(*asked.split())
+
+    assert answer.status_code == 503
+    assert answer.text == (site / file).read_text("utf-8")
+    assert answer.headers["Cache-Control"] == NOT_KEPT
+    assert int(answer.headers["Retry-After"]) > 0
+    assert has_once(answer, headers)
+
+
+def test_static_pages_without_the_form_backend(alone: WebServer) -> None:
+    """The rest of the site stays as it is."""
+    assert alone.client.get("/").status_code == 200
+
+
+def test_old_addresses_lead_on(site: Path, tmp_path: Path) -> None:
+    """An address of before leads to the one of now, however long it is."""
+    own_site, old = shutil.copytree(site, tmp_path / "site"), f"/{'old-' * 49}/"
+    (own_site / ".redirects.conf").write_text(f"{old} /about-us/;\n")
+    with nginx(own_site, tmp_path / "prefix", f"http://{HOST}:{free_port()}") as web:
+        answer = web.client.get(old)
+
+    assert (answer.status_code, answer.headers["Location"]) == (301, "/about-us/")
+
+
+def test_security_txt(web: WebServer) -> None:
+    """Who finds a weakness learns whom to tell, and for how long that holds."""
+    lines = web.client.get("/.well-known/security.txt").text.splitlines()
+    fields = dict(line.split(": ", 1) for line in lines)
+
+    assert fields["Contact"].startswith("mailto:")
+    assert fields["Canonical"].endswith("/.well-known/security.txt")
+    now = datetime.now(UTC)
+    assert now < datetime.fromisoformat(fields["Expires"]) < now + timedelta(days=365)
+
+
+def unit(name: str, folder: Path) -> Path:
+    """Write a shipped unit for this checkout, with those that it names beside it; return its path."""
+    needs_debian_package("systemd", ANALYZE)
+    for shipped in (ROOT / "deploy/systemd").rglob("*.*"):
+        if shipped.is_file():
+            text = shipped.read_text("utf-8").replace("/srv/website/checkout", str(ROOT))
+            here = folder / shipped.relative_to(ROOT / "deploy/systemd")
+            here.parent.mkdir(exist_ok=True)
+            here.write_text(text, "utf-8")
+    return folder / name
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_are_clean(name: str, tmp_path: Path) -> None:
+    """Systemd finds nothing to complain of in a unit."""
+    path = unit(name, tmp_path)
+    verified = subprocess.run(
+        [ANALYZE, "verify", "--man=no", path], capture_output=True, text=True, check=False
+    )
+
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("form-backend.service", 1.0), ("check-mail.service", 1.0), ("publish.service", 2.0)]
+)
+def test_units_are_closed(name: str, most: float, tmp_path: Path) -> None:
+    """What a service could do beyond its task is hardly anything, by systemd's own measure from 0 to 10."""
+    path = unit(name, tmp_path)
+    command = [ANALYZE, "security", "--offline=yes", "--threshold", str(int(most * 10)), str(path)]
+    rated = subprocess.run(command, capture_output=True, check=False)
+
+    assert rated.returncode == 0, rated.stdout.decode()[-100:]
+
+
+def test_nightly_build_is_just_after_midnight_in_south_africa() -> None:
+    """The day's statement takes effect at 00:05 by the clocks of South Africa, wherever the server stands."""
+    needs_debian_package("systemd", ANALYZE)
+    when = re.search("OnCalendar=(.+)", (ROOT / "deploy/systemd/publish.timer").read_text("utf-8"))
+    assert when
+    command = [ANALYZE, "calendar", "--base-time=2027-01-31 12:00:00 UTC", when[1]]
+    answer = subprocess.run(command, env={"TZ": "UTC"}, capture_output=True, text=True, check=True).stdout
+
+    assert "2027-01-31 22:05:00 UTC" in answer
+
+
+def test_socket_of_the_unit(site: Path, mailbox: Mailbox, tmp_path: Path) -> None:
+    """The form backend takes the socket that systemd hands it, in place of an address of its own."""
+    needs_debian_package("systemd", ACTIVATE)
+    path = tmp_path / "socket"
+    settings = environment(site, mailbox.relay, BIND="nowhere:0", **TRUSTED)
+    passed = [
+        f"--setenv={name}={value}" for name, value in settings.items() if name.startswith(("FLASK", "BIND"))
+    ]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen([ACTIVATE, f"--listen={path}", *passed, *GUNICORN], cwd=ROOT, stderr=log)
+    try:
+        until(path.exists)
+        with nginx(site, tmp_path / "prefix", f"http://unix:{path}:") as web:
+            answer = Backend(web.url, server, tmp_path / "log", web.client).enquire()
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+
+    assert answer.status_code == 303
+    assert len(mailbox.received) == 1

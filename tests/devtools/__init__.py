@@ -1,0 +1,1 @@
+"""make serve, and the commands that begin a new page."""

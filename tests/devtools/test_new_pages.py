@@ -1,0 +1,107 @@
+"""`make new-article`, `make new-notice`, `make new-statement`: pages to fill in, with what is left named."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.parts.processes import ROOT
+
+PARTS = [
+    *("content", "devtools", "docs", "form_backend", "plugins", "theme"),
+    *("Makefile", "pelicanconf.py", "publishconf.py"),
+]
+TODAY = "2026-12-01"
+TO_FILL_IN = re.compile(r"\[Your [^]\n]*]")
+BEGIN = {
+    "new-article TITLE=Thandi's  pipes: *5 %* less?": "content/news/thandis-pipes-5-less.md",
+    "new-article": f"content/news/{TODAY}.md",
+    "new-notice": f"content/notices/{TODAY}.md",
+    "new-statement DATE=2036-06-01": "content/privacy/2036-06-01.md",
+}
+REFUSED = {
+    "new-article TITLE=Home": "content/news/home.md exists already. Edit it, or give another title or day.",
+    "new-statement DATE=soon": '"soon" is no date. Write it like DATE=2027-01-01.',
+    f"new-statement DATE={TODAY}": f"{TODAY} is not ahead. Name a day to come, like DATE=2027-01-01.",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a copy of what these commands and a preview need."""
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, tmp_path / part)
+    return tmp_path
+
+
+def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command there on the day of these tests."""
+    environment = os.environ | {"SITE_DATE": TODAY}
+    return subprocess.run(
+        command, cwd=project, env=environment, input="", capture_output=True, text=True, check=False
+    )
+
+
+def make(project: Path, words: str) -> subprocess.CompletedProcess[str]:
+    """Run make with a target and at most one variable, without setting anything up."""
+    ready = ("-o", ".venv/serve.installed", f"RUN={sys.executable} -m")
+    return run(project, "make", *ready, *words.split(" ", 1))
+
+
+def mistakes(project: Path, files: Iterable[str]) -> list[str]:
+    """Build the preview, and return what it finds wrong with these files."""
+    built = json.loads(run(project, sys.executable, "-m", "devtools.builder").stdout)
+    assert built["built"]
+    return [mistake for mistake in built["mistakes"] if mistake.partition(":")[0] in files]
+
+
+def test_new_pages(project: Path) -> None:
+    """Each page shows in preview at once; what is to be filled in is named, and nothing else is wrong."""
+    said = {path: make(project, words).stdout for words, path in BEGIN.items()}
+    files = {path: project / path for path in said}
+    left = {
+        f'{path}:{number}: "{words}" was left to be filled in. Write what belongs there, or take it out.'
+        for path, file in files.items()
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        for words in TO_FILL_IN.findall(line)
+    }
+
+    assert {path: path in words for path, words in said.items()} == dict.fromkeys(said, True)
+    assert set(mistakes(project, files)) == left
+    for path, words in said.items():
+        address = re.findall(r"http://127\.0\.0\.1:8000/(\S+)", words)[0]
+
+        assert (project / "preview" / address / "index.html").is_file(), path
+
+    for number, file in enumerate(files.values()):
+        file.write_text(TO_FILL_IN.sub(f"Written {number}", file.read_text("utf-8")), "utf-8")
+
+    assert mistakes(project, files) == []
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_refused(project: Path, words: str) -> None:
+    """No file is ever overwritten, and no statement dated back; the reason is one sentence."""
+    (project / "content/news/home.md").write_text("Mine\n")
+    before = {path: path.read_bytes() for path in project.glob("content/**/*.md")}
+    refused = make(project, words)
+
+    assert refused.stderr.splitlines()[0] == REFUSED[words]
+    assert refused.returncode != 0
+    assert {path: path.read_bytes() for path in project.glob("content/**/*.md")} == before
+
+
+def test_help(project: Path) -> None:
+    """`make` alone lists every command, those with a dash in their name too."""
+    phony = re.search(r"^\.PHONY: (.*)$", (project / "Makefile").read_text("utf-8"), re.MULTILINE)
+    listed = [line.split()[1] for line in run(project, "make", "--no-print-directory").stdout.splitlines()]
+
+    assert phony
+    assert sorted(listed) == sorted(phony[1].split())

@@ -1,0 +1,510 @@
+"""`make serve`: pages, forms and outbox on one port, rebuilt on save, and nothing left behind."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import lxml.html
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from playwright.sync_api import Browser, expect
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ["content", "docs", "theme", "plugins", "form_backend", "deploy", "devtools", "pelicanconf.py"]
+WORDS = {
+    "name": "Nomvula Ngcobo-d'Arc",
+    "email": "nomvula@example.com",
+    "sector": "Other",
+    "message": "Which pipes are older than forty years?",
+}
+HOME_PAGE = "content/pages/home.md"
+PAGE, PREVIEW_OF_PAGE = "content/pages/about-us.md", "preview/about-us/index.html"
+TITLED = "Title: About us\nDescription: Who we are.\n"
+SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
+
+
+def until(wanted: Callable[[], object], seconds: float = 20) -> object:
+    """Wait for something to become true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (found := wanted()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def free_ports() -> int:
+    """Return the first of four free ports in a row."""
+    for first in range(20000 + os.getpid() % 1000 * 12, 32000, 4):
+        try:
+            for port in range(first, first + 4):
+                socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return first
+    raise RuntimeError("No four free ports in a row.")
+
+
+@dataclass
+class Development:
+    """A running `python -m devtools.serve` on a copy of the sources."""
+
+    root: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def printed(self) -> list[str]:
+        """Return the lines on standard output."""
+        return (self.root.parent / "stdout").read_text("utf-8").splitlines()
+
+    @property
+    def complaints(self) -> list[str]:
+        """Return the lines on standard error."""
+        return (self.root.parent / "stderr").read_text("utf-8").splitlines()
+
+    @property
+    def processes(self) -> list[int]:
+        """Return every process at work in the copy."""
+        everything = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+        return [pid for pid in everything if working_folder(pid) == self.root]
+
+    def address(self, path: str) -> str:
+        """Return the full address of a path."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def get(self, path: str) -> httpx.Response:
+        """Fetch a page."""
+        return httpx.get(self.address(path), timeout=30)
+
+    def send(self, words: dict[str, str]) -> httpx.Response:
+        """Send the enquiry form as a person would who presses Send again when told to."""
+        shown = self.get("/enquiry/")
+        answer = self.post(words, shown)
+        sent_too_soon = answer.status_code == 422
+        return self.post(words, answer) if sent_too_soon else answer
+
+    def post(self, words: dict[str, str], shown: httpx.Response) -> httpx.Response:
+        """Send the form that a page shows."""
+        token = lxml.html.fromstring(shown.text).xpath("string(//input[@name='token']/@value)")
+        return httpx.post(self.address("/enquiry/"), data=words | {"token": token}, timeout=30)
+
+    def catcher(self) -> int:
+        """Return the process of the mail catcher."""
+        return next(pid for pid in self.processes if b"devtools.mail_catcher" in command_line(pid))
+
+
+def append(path: Path, text: str) -> None:
+    """Add text to a file, in one write."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def save_long_ago(path: Path, text: str) -> None:
+    """Write a file with an old date, as one has that was not saved during a build."""
+    path.write_text(text, "utf-8")
+    os.utime(path, (1e9, 1e9 + len(text)))  # another text was saved at another moment
+
+
+def working_folder(pid: int) -> Path | None:
+    """Return the folder that a process works in, or None when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return None
+
+
+def command_line(pid: int) -> bytes:
+    """Return the command of a process, or nothing when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def start(folder: Path, port: int) -> Development:
+    """Start the development site on a copy of the sources, in a shell that has a setting of Flask's own."""
+    root = folder / "copy"
+    folders = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
+    environment = os.environ | folders | {"FLASK_MAIL_FROM": "leaked"}
+    with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+        command = [sys.executable, "-m", "devtools.serve", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=stdout, stderr=stderr)
+    return Development(root, port, process)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a copy of the sources, an empty home and an empty folder for temporary files."""
+    for name in SOURCES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (tmp_path / "copy").mkdir(exist_ok=True)
+        copy(ROOT / name, tmp_path / "copy" / name)
+    for name in ("home", "tmp"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+@dataclass
+class Builder:
+    """A running `python -m devtools.builder` on a copy of the sources."""
+
+    root: Path
+    process: subprocess.Popen[str]
+
+    def answer(self) -> dict[str, Any]:
+        """Return how the next build went."""
+        assert self.process.stdout
+        result = json.loads(self.process.stdout.readline())
+        assert isinstance(result, dict)
+        return result
+
+    def build(self) -> dict[str, Any]:
+        """Have the site built again, and return how that went."""
+        print(file=self.process.stdin, flush=True)
+        return self.answer()
+
+    @property
+    def complaints(self) -> list[str]:
+        """Return the lines on standard error."""
+        return (self.root.parent / "stderr").read_text("utf-8").splitlines()
+
+
+@pytest.fixture
+def builder(folder: Path) -> Iterator[Builder]:
+    """Return the running builder, once it has built the site for the first time."""
+    command = [sys.executable, "-m", "devtools.builder"]
+    with (
+        (folder / "stderr").open("wb") as stderr,
+        subprocess.Popen(
+            command,
+            cwd=folder / "copy",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
+        running = Builder(folder / "copy", process)
+        running.answer()
+        yield running
+
+
+@pytest.fixture
+def development(folder: Path) -> Iterator[Development]:
+    """Return the running development site."""
+    running = start(folder, free_ports())
+    until(lambda: len(running.printed) >= 3 or running.process.poll() is not None)
+
+    assert running.process.poll() is None, running.complaints
+
+    yield running
+    running.process.kill()
+    running.process.wait()
+    until(lambda: not running.processes)
+
+
+def test_three_lines(development: Development) -> None:
+    """It says where the site, the form and the outbox are, and they are there."""
+    addresses = [line.split()[1] for line in development.printed[:3]]
+
+    assert [line.split()[0] for line in development.printed[:3]] == ["Site", "Form", "Outbox"]
+    assert [httpx.get(address).status_code for address in addresses] == [200, 200, 200]
+
+
+def test_pages_as_in_production(development: Development) -> None:
+    """A folder's address gets its slash, a missing page is the site's 404, every page has the headers."""
+    redirected = development.get("/products?from=test")
+    missing = development.get("/nowhere/")
+
+    assert (redirected.status_code, redirected.headers["Location"]) == (301, "/products/?from=test")
+    assert missing.status_code == 404
+    assert "default-src 'none'" in missing.headers["Content-Security-Policy"]
+    assert missing.headers["Cache-Control"] == "no-store"
+
+
+def test_enquiry_arrives(development: Development) -> None:
+    """An enquiry shows in the outbox as staff would see it, and its words in no line of any log."""
+    sent = development.send(WORDS)
+    thanks = development.get(sent.headers["Location"])
+    mail = lxml.html.fromstring(development.get("/outbox/1/").text)
+    headers = dict(zip(mail.xpath("//dt/text()"), mail.xpath("//dd/text()"), strict=True))
+    log = "\n".join(development.printed + development.complaints)
+
+    assert (sent.status_code, thanks.status_code) == (303, 200)
+    assert "website@example.org" in headers["From"]
+    assert WORDS["email"] in headers["Reply-To"]
+    assert WORDS["message"] in mail.xpath("string(//pre)")
+    assert WORDS["name"] in mail.xpath("string(//pre)")
+    assert "Message-ID:" in development.get("/outbox/1/source").text
+    assert [word for word in ("Nomvula", "nomvula", "pipes") if word in log] == []
+
+
+def test_saving_reloads(development: Development) -> None:
+    """Saving a page rebuilds it and tells open pages, which include the script, to reload."""
+    with httpx.stream("GET", development.address("/live-reload"), timeout=20) as stream:
+        events = (json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line)
+        before = next(events)
+        append(development.root / HOME_PAGE, "\n\nJust written.\n")
+        after = next(event for event in events if event != before)
+
+    assert (after["built"], after["mistakes"]) == (True, [])
+    assert after["shown"] != before["shown"]
+    assert "Just written." in development.get("/").text
+    assert '<script src="/live-reload.js" defer></script>' in development.get("/").text
+
+
+def test_open_pages_are_renewed(development: Development, browser: Browser) -> None:
+    """New words come into an open page without loading it anew; an open form keeps what was typed."""
+    page, form = (browser.new_page(base_url=development.address("")) for _ in range(2))
+    page.goto("/about-us/")
+    form.goto("/enquiry/")
+    form.get_by_label("Name and surname").fill("Nomvula Dlamini")
+    for opened in (page, form):
+        opened.evaluate("window.here = true")
+
+    for opened, source in ((page, "about-us.md"), (form, "enquiry/index.md")):
+        append(development.root / "content/pages" / source, "\n\nJust written.\n")
+        expect(opened.get_by_text("Just written.")).to_be_visible()
+
+    expect(form.get_by_label("Name and surname")).to_have_value("Nomvula Dlamini")
+    assert page.evaluate("window.here")
+    assert form.evaluate("window.here")
+    page.close()
+    form.close()
+
+
+def test_mistakes_in_the_browser(development: Development, browser: Browser) -> None:
+    """Mistakes show as text over the last good page, for everybody; they can be hidden, and go if mended."""
+    news, template = development.root / "content/news/new.md", development.root / "theme/templates/page.html"
+    page = browser.new_page(base_url=development.address(""))
+    page.goto("/about-us/")
+    panel, written = page.get_by_role("alert", name="Mistakes"), page.get_by_text("Just written.")
+    news.write_text("Title: New\nDate: <b>soon</b>\n\nText\n", "utf-8")
+    append(development.root / "content/pages/about-us.md", "\n\nJust written.\n")
+
+    expect(written).to_be_visible()
+    expect(panel).to_contain_text('"<b>soon</b>" is no date')
+
+    panel.press("Escape")
+
+    expect(panel).not_to_be_attached()
+
+    good = template.read_text("utf-8")
+    append(template, "{% if %}")
+
+    expect(panel).to_contain_text("theme/templates/page.html:")
+    expect(panel).to_contain_text("<b>soon</b>")
+    expect(written).to_be_visible()
+
+    news.write_text("Title: New\nDate: <b>later</b>\n\nText\n", "utf-8")
+
+    expect(panel).to_contain_text("<b>later</b>")
+
+    page.evaluate(AXE_SCRIPT)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        found = AxeResults(page.evaluate("axe.run('#mistakes')"))
+        assert found.violations_count == 0, found.generate_report()
+    panel.get_by_role("button", name="Hide").click()
+    page.reload()
+
+    expect(written).to_be_visible()
+    expect(panel).not_to_be_attached()
+
+    template.write_text(good, "utf-8")
+
+    expect(panel).to_be_visible()
+
+    news.unlink()
+
+    expect(panel).not_to_be_attached()
+    page.close()
+
+
+# What is written where, whether the pages are built all the same, and what is said of it.
+MISTAKES = [
+    (PAGE, "No title here.\n", True, PAGE),
+    ("content/news/new.md", "Title: New\nDate: soon\n\nText\n", True, '"soon" is no date'),
+    (
+        "content/news/new.md",
+        "Title: New\nDate: 2026-01-01\nDate: 2026-01-02\n",
+        True,
+        '"Date" stands in line 2 too',
+    ),
+    ("content/privacy/tomorrow.md", "Title: Statement\n\nText\n", True, "content/privacy/tomorrow.md:1: "),
+    ("content/organisation.toml", 'name = "IMQS"\nof = all\n', False, "content/organisation.toml:2: "),
+    ("content/organisation.toml", 'name = "IMQS"\n\n[contact', False, "content/organisation.toml:3: "),
+    ("theme/templates/page.html", "\n{% if %}", False, "theme/templates/page.html:2: "),
+    ("theme/templates/page.html", "\n\n{{ 1 / 0 }}", False, "theme/templates/page.html:3: "),
+    ("plugins/output/sitemap.py", "\ndef\n", False, "plugins/output/sitemap.py:2: "),
+    ("pelicanconf.py", "=", False, "pelicanconf.py:1: "),
+]
+
+
+def test_mistakes(builder: Builder) -> None:
+    """A mistake is a line, said at each build until it is mended, and the last good page stays."""
+    page = builder.root / PREVIEW_OF_PAGE
+    good_page, wrong = page.read_text("utf-8"), []
+    for path, text, built, expected in MISTAKES:
+        changed = builder.root / path
+        good = changed.read_text("utf-8") if changed.exists() else ""
+        save_long_ago(changed, text)
+        answers = [builder.build(), builder.build()]
+        lines = answers[0]["mistakes"]
+        changed.write_text(good, "utf-8") if good else changed.unlink()
+        found = (
+            answers == [{"built": built, "mistakes": lines}] * 2,
+            any(expected in line for line in lines),
+            builder.complaints[-len(lines) :] == lines,
+            built or page.read_text("utf-8") == good_page,
+            builder.build() == {"built": True, "mistakes": []},
+        )
+        if not all(found):
+            wrong.append((path, text, found, answers))
+
+    assert wrong == []
+
+
+# A file, some text in it, what takes its place, and what the page then shows.
+CHANGES = [
+    ("theme/templates/partials/footer.html", "<footer", '<footer id="new"', 'id="new"'),
+    ("theme/site.css", "@layer maps {", "@layer new { p { order: 7 } }\n@layer maps {", "order:7"),
+    ("content/organisation.toml", 'tagline = "', 'tagline = "New ', "<p>New "),
+    ("plugins/reading/markdown_extension.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
+    ("pelicanconf.py", '"output_format": "html5"', '"output_format": "xhtml"', "<hr />"),
+    (PAGE, "***", "First words", "First words"),
+    (PAGE, "First", "Second", "Second words"),
+]
+
+
+def test_changes_are_noticed(builder: Builder) -> None:
+    """A rebuild sees a change of theme, facts, plugin and settings, and of a page that keeps its date."""
+    page = builder.root / PREVIEW_OF_PAGE
+    save_long_ago(builder.root / PAGE, f"{TITLED}\n***\n\n| a |\n|---|\n| b |\n")
+    builder.build()
+
+    assert list((builder.root / ".cache").rglob("*-Readers"))
+
+    missed, future = [], time.time() + 1000
+    for path, before, after, shown in CHANGES:
+        changed = builder.root / path
+        changed.write_text(changed.read_text("utf-8").replace(before, after, 1), "utf-8")
+        os.utime(changed, (future, future))  # as if each were saved twice within a tick of the clock
+        shown_before = shown in page.read_text("utf-8")
+        built = builder.build() == {"built": True, "mistakes": []}
+        if shown_before or not built or shown not in page.read_text("utf-8"):
+            missed.append(path)
+
+    assert missed == []
+
+
+def test_taken_away(builder: Builder) -> None:
+    """A page or picture that is removed is gone, one that is replaced is new, and what is unchanged stays."""
+    picture, shown = builder.root / "content/images/a.webp", builder.root / "preview/images"
+    unchanged = builder.root / "preview/contact/index.html"
+    written = unchanged.stat().st_ctime_ns
+    page, record = builder.root / "content/pages/new.md", builder.root / "content/published.toml"
+    published = record.read_text("utf-8")
+    record.write_text(published.replace('"/about-us/",', '"/about-us/", "/new/",'), "utf-8")
+    page.write_text("Title: New\nDescription: What is new.\n\nText\n", "utf-8")
+    picture.write_text("one", "utf-8")
+
+    assert builder.build() == {"built": True, "mistakes": []}
+    assert (builder.root / "preview/new/index.html").exists()
+
+    older = builder.root / "older"
+    older.write_text("another", "utf-8")
+    os.utime(older, (0, 0))
+    older.replace(picture)
+    page.unlink()
+    record.write_text(published, "utf-8")
+    builder.build()
+
+    assert [file.read_text("utf-8") for file in shown.glob("a.*.webp")] == ["another"]
+    assert not (builder.root / "preview/new/index.html").exists()
+    assert unchanged.stat().st_ctime_ns == written
+
+    picture.unlink()
+    builder.build()
+
+    assert not list(shown.glob("a.*.webp"))
+
+
+def test_backend_is_restarted(development: Development) -> None:
+    """A mistake in the form backend leaves the static frame with status 503; correcting it is enough."""
+    module = development.root / "form_backend/__init__.py"
+    good = module.read_text("utf-8")
+    module.write_text("def\n", "utf-8")
+
+    assert until(lambda: development.get("/enquiry/").status_code == 503)
+    assert development.get("/").status_code == 200
+
+    module.write_text(good, "utf-8")
+
+    assert until(lambda: development.get("/enquiry/").status_code == 200)
+
+
+def test_catcher_dies(development: Development) -> None:
+    """While the relay is away every word is kept with status 503; once it is back, Send delivers once."""
+    os.kill(development.catcher(), signal.SIGKILL)
+    failed = development.send(WORDS)
+    typed = lxml.html.fromstring(failed.text)
+
+    assert failed.status_code == 503
+    assert typed.xpath("string(//textarea[@name='message'])").strip() == WORDS["message"]
+    assert typed.xpath("string(//input[@name='name']/@value)") == WORDS["name"]
+
+    ports = [f"--smtp-port={development.port + 2}", f"--http-port={development.port + 3}"]
+    command = [sys.executable, "-m", "devtools.mail_catcher", *ports]
+    with subprocess.Popen(command, cwd=development.root) as catcher:
+        until(lambda: development.get("/outbox/").status_code == 200)
+        answers = [development.post(WORDS, failed).status_code for _ in range(2)]
+        mails = lxml.html.fromstring(development.get("/outbox/").text).xpath("//main//li")
+        catcher.terminate()
+
+    assert answers == [303, 303]
+    assert len(mails) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left(development: Development, number: signal.Signals) -> None:
+    """Being told to end leaves no process, no traceback, and no file outside the checkout."""
+    development.send(WORDS)
+    development.process.send_signal(number)
+    code = development.process.wait(timeout=20)
+    outside = [path for name in ("home", "tmp") for path in (development.root.parent / name).iterdir()]
+
+    assert code == 0
+    assert development.processes == []
+    assert "Traceback" not in "\n".join(development.complaints)
+    assert outside == []
+
+
+def test_nothing_is_left_after_a_crash(development: Development) -> None:
+    """Killing the parent outright ends its children too."""
+    development.process.kill()
+    development.process.wait()
+
+    assert until(lambda: not development.processes)
+
+
+def test_taken_port(folder: Path) -> None:
+    """A port in use is one sentence that names it and the cure."""
+    port = free_ports()
+    with socket.create_server(("127.0.0.1", port + 2)):
+        refused = start(folder, port)
+        code = refused.process.wait(timeout=20)
+
+    cure = f"end what uses it, or take others with `make serve PORT={port + 100}`"
+
+    assert code == 1
+    assert refused.complaints == [f"Port {port + 2} cannot be used: {cure}."]

@@ -1,0 +1,1 @@
+"""The form backend: settings, messages, and that nothing typed is stored."""

@@ -1,0 +1,1 @@
+"""The operator's commands: check-mail and breach-notice."""

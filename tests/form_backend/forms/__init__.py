@@ -1,0 +1,1 @@
+"""The two forms: fields, limits, tokens, consent."""

@@ -1,0 +1,1 @@
+"""Delivery to relays: their choice, connections, logins, encryption, faults."""

@@ -1,0 +1,1 @@
+"""Rate limits and delivered messages, shared by several processes."""

@@ -1,0 +1,1 @@
+"""Requests as no browser sends them, and clients that are slow."""

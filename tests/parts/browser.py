@@ -1,0 +1,39 @@
+"""The website in a real browser: its pages, and the enquiry form as a person uses it."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import BrowserContext, Page, Response
+
+from tests.parts.forms import ENQUIRY
+
+OpenContext = Callable[..., BrowserContext]
+Words = dict[str, str]
+# Every rule of axe-core, those included that it leaves out unless asked: on colour, and all others.
+COLOUR_RULES, OTHER_RULES = (
+    f"""() => axe.run({{
+  resultTypes: ["violations"],
+  runOnly: axe.getRules().filter(({{ tags }}) => {which}).map(({{ ruleId }}) => ruleId),
+}})"""
+    for which in ("tags.includes('cat.color')", "!tags.includes('cat.color')")
+)
+MOST_STOPS = 60  # more presses of Tab than any page needs
+SCROLLS_SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+def fill(page: Page, words: Words) -> None:
+    """Type into the form's fields."""
+    for name, text in words.items():
+        field = page.locator(f"[name={name}]")
+        field.select_option(text) if name == "sector" else field.fill(text)
+
+
+def typed(page: Page) -> Words:
+    """Return what the form's fields hold."""
+    return {name: page.locator(f"[name={name}]").input_value() for name in ENQUIRY}
+
+
+def send(page: Page) -> Response:
+    """Press the form's button and return the page that comes."""
+    with page.expect_navigation() as navigation:
+        page.locator("form button[type=submit]").click()
+    return navigation.value

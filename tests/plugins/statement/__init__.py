@@ -1,0 +1,1 @@
+"""The versions of the privacy statement, and its contract with the code."""

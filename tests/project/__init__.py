@@ -1,0 +1,1 @@
+"""The project itself: locked dependencies and documents."""
