@@ -1,5 +1,6 @@
 """The one stylesheet, minified and inlined the same on every page, and the headers that let only it apply."""
 
+import re
 from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 from markupsafe import Markup
 from pelican import Pelican, signals
 from rcssmin import cssmin
+
+FONT = re.compile(r"url\((fonts/[^)]+)\)")
 
 
 def content_security_policy(style: str, *, live_reload: bool) -> str:
@@ -17,6 +20,7 @@ def content_security_policy(style: str, *, live_reload: bool) -> str:
             "default-src 'none'",
             f"style-src 'sha256-{style_hash}'",
             "img-src 'self'",
+            "font-src 'self'",
             "connect-src 'self'",
             *(["script-src 'self'"] if live_reload else []),
             "form-action 'self'",
@@ -28,7 +32,9 @@ def content_security_policy(style: str, *, live_reload: bool) -> str:
 
 def inline(pelican: Pelican) -> None:
     """Put STYLESHEET and SECURITY_HEADERS among the settings, where templates and other plugins find them."""
+    files = pelican.settings["THEME_FILES"]  # from plugins/hashed_names.py
     style = cssmin(Path(pelican.settings["THEME"], "site.css").read_text("utf-8"))
+    style = FONT.sub(lambda found: f"url({files[found[1]]})", style)
     pelican.settings["STYLESHEET"] = Markup(style)  # noqa: S704 - our own file
     pelican.settings["SECURITY_HEADERS"] = {
         "Content-Security-Policy": content_security_policy(

@@ -491,7 +491,7 @@ def test_no_sideways_scroll(open_context: OpenContext, site: Path, failing: str,
 @pytest.mark.parametrize(
     ("path", "item"),
     [
-        ("/", ".schedule li"),
+        ("/", ".products-list li"),
         ("/", ".articles li"),
         ("/products/", ".products-list li"),
         ("/news-articles/", ".articles li"),
