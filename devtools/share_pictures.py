@@ -4,7 +4,9 @@ After a change to theme/templates/illustrations or the stylesheet, `python -m de
 rewrites theme/static/share/*.png in the size that social networks ask for. It needs Debian's Chromium.
 """
 
+import re
 import tomllib
+from base64 import b64encode
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -32,13 +34,25 @@ def main() -> None:
     """Draw the picture for all, and one for each page with a drawing."""
     organisation = tomllib.loads(Path("content/organisation.toml").read_text("utf-8"))
     template = Environment(loader=TEMPLATES, autoescape=True).get_template("share.html")
-    same = {"organisation": organisation, "style": (THEME / "site.css").read_text("utf-8")}
+    same = {"organisation": organisation, "style": style()}
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = chromium.new_page(viewport={"width": 1200, "height": 630})
         for name, drawing, words in [("network", "network", organisation["tagline"]), *pages()]:
             page.set_content(template.render(same, drawing=drawing, words=words))
+            page.evaluate("document.fonts.load('700 46px Overpass')")
             save(page.screenshot(), PICTURES / f"{name}.png")
+
+
+def style() -> str:
+    """Return the stylesheet with the typeface in it, since a page without an address can load none."""
+    css = (THEME / "site.css").read_text("utf-8").replace("font-display: optional", "font-display: block")
+    return re.sub(r"url\((fonts/[^)]+)\)", lambda found: f"url({as_data(THEME / 'static' / found[1])})", css)
+
+
+def as_data(font: Path) -> str:
+    """Return a font's content in place of its address."""
+    return f"data:font/woff2;base64,{b64encode(font.read_bytes()).decode()}"
 
 
 def save(screenshot: bytes, path: Path) -> None:
