@@ -11,7 +11,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from plugins.reading.document import read_text
+from plugins.reading.document import read_text, refuse_special_files
 from plugins.reading.facts import FORMATS, ORGANISATION, PUBLISHED
 from plugins.reading.mistakes import NOT_UTF8, Found, suggestion
 
@@ -33,6 +33,7 @@ Place = tuple[str | int, ...]
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the data of a TOML file; mistakes in it end the build, each with its line and the cure."""
+    refuse_special_files(path.parent)
     try:
         text = read_text(path)
         data = tomllib.loads(text)
