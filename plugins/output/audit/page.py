@@ -63,6 +63,9 @@ CHOICES = {
 }
 COMMENTS = {"gap", "note", "end gap"}  # where the form backend puts the form
 
+ID = re.compile(
+    r"[a-z0-9_-]+"
+)  # the form's own ids, which the form backend adds, begin with a capital letter
 ADDRESS = re.compile(
     r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~\u00a1-\U0010ffff-]*"
 )  # no space, quote, backslash or < >
@@ -131,6 +134,8 @@ def is_harmless(tag: str, name: str, value: str, allowed: Allowed) -> bool:
     """Tell whether an attribute's value can load nothing from elsewhere, and leads where it may."""
     if (tag, name) in CHOICES:
         return value in CHOICES[tag, name]
+    if name == "id":
+        return bool(ID.fullmatch(value))
     if (tag, name) == ("a", "href"):
         return is_link(value)
     if name in ("href", "src"):
