@@ -70,7 +70,7 @@ def cpu(backend: Backend) -> int:
 
 
 def cost(backend: Backend, path: str, body: str) -> int:
-    """Return the CPU of one post; where it seems too much, the least of three, since the worker has other work."""
+    """Return the CPU of one post; of three where it seems too much, since the worker has other work too."""
     spent = MOST_CPU + 1
     for _ in range(3):
         if spent > MOST_CPU:
