@@ -1,6 +1,6 @@
 # The commands of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help serve new-article new-notice new-statement build test check bench soak lock
+.PHONY: help serve new-article new-notice new-statement build test machine-test check bench soak lock
 
 # Keep compiled modules even if the environment says not to: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,9 +32,13 @@ build: .venv/serve.installed ## build the production site into output/ (SITE_DAT
 
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options to pytest)
 	@devtools/debian-packages.sh chromium fonts-liberation git libnginx-mod-http-brotli-static libsasl2-modules \
-		nginx postfix redis-server sasl2-bin slowhttptest strace systemd || \
+		nginx postfix redis-server sasl2-bin slowhttptest strace systemd w3m || \
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
+
+machine-test: .venv/dev.installed ## set up a real Debian 13 in a virtual machine and try all of production in it (15 minutes)
+	@devtools/debian-packages.sh curl dnsmasq-base e2fsprogs git mmdebstrap openssh-client pebble qemu-system-x86
+	@$(RUN) pytest -p no:xdist -v --durations=0 tests/machine/machine.py $(PYTEST_ARGS)
 
 check: .venv/dev.installed ## check style, types, imports, templates, dead code and the CI workflow
 	$(RUN) ruff check

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
-from wtforms import Field, StringField
+from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
 from form_backend.forms.fields import AddressField
@@ -78,6 +78,13 @@ class SiteForm(FlaskForm):
     def asked(self) -> Iterator[Field]:
         """Return the fields that a person fills in."""
         return (field for field in self if field.name not in ("token", "website"))
+
+    @property
+    def single_lines(self) -> Iterator[Field]:
+        """Return the fields of one line, which an e-mail lists with their labels."""
+        return (
+            field for field in self.asked if not isinstance(field, TextAreaField | BooleanField | RadioField)
+        )
 
     @property
     def answers(self) -> dict[str, object]:

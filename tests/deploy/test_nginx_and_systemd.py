@@ -30,6 +30,8 @@ ANALYZE, ACTIVATE = "/usr/bin/systemd-analyze", "/usr/bin/systemd-socket-activat
 UNITS = [
     *("form-backend.socket", "form-backend.service", "check-mail.service", "check-mail.timer"),
     *("publish.service", "publish.timer", "publish.path", "website-alarm@publish.service"),
+    *("website-addresses.service", "website-addresses.timer"),
+    *("form-backend-trust.service", "form-backend-trust.path"),
 ]
 
 
@@ -291,9 +293,12 @@ def test_security_txt(web: WebServer) -> None:
 def unit(name: str, folder: Path) -> Path:
     """Write a shipped unit for this checkout, with those that it names beside it; return its path."""
     needs_debian_package("systemd", ANALYZE)
-    for shipped in (ROOT / "deploy").glob("*.*"):
-        text = shipped.read_text("utf-8").replace("/srv/website/checkout", str(ROOT))
-        (folder / shipped.name).write_text(text, "utf-8")
+    for shipped in (ROOT / "deploy/systemd").rglob("*.*"):
+        if shipped.is_file():
+            text = shipped.read_text("utf-8").replace("/srv/website/checkout", str(ROOT))
+            here = folder / shipped.relative_to(ROOT / "deploy/systemd")
+            here.parent.mkdir(exist_ok=True)
+            here.write_text(text, "utf-8")
     return folder / name
 
 
@@ -323,7 +328,7 @@ def test_units_are_confined(name: str, most: float, tmp_path: Path) -> None:
 def test_nightly_build_is_just_after_midnight_in_south_africa() -> None:
     """The nightly build runs at 00:05 South African time, whatever the server's time zone."""
     needs_debian_package("systemd", ANALYZE)
-    when = re.search("OnCalendar=(.+)", (ROOT / "deploy/publish.timer").read_text("utf-8"))
+    when = re.search("OnCalendar=(.+)", (ROOT / "deploy/systemd/publish.timer").read_text("utf-8"))
     assert when
     command = [ANALYZE, "calendar", "--base-time=2027-01-31 12:00:00 UTC", when[1]]
     answer = subprocess.run(command, env={"TZ": "UTC"}, capture_output=True, text=True, check=True).stdout

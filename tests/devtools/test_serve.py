@@ -360,6 +360,7 @@ MISTAKES = [
     ("theme/templates/page.html", "\n\n{{ 1 / 0 }}", False, "theme/templates/page.html:3: "),
     ("plugins/output/sitemap.py", "\ndef\n", False, "plugins/output/sitemap.py:2: "),
     ("pelicanconf.py", "=", False, "pelicanconf.py:1: "),
+    ("form_backend/labels.py", 'COLLECTED = {"size": "Shoe size"}', True, 'asks for "Shoe size"'),
 ]
 
 

@@ -13,8 +13,10 @@ import httpx
 import pytest
 import trustme
 
+from deploy.operations.files import nginx_conf
+from deploy.operations.install import nginx_version
 from devtools.loopback import HOST
-from tests.parts.processes import ROOT, children, free_port, listens, logging_to, needs_debian_package, until
+from tests.parts.processes import children, free_port, listens, logging_to, needs_debian_package, until
 from tests.parts.stack import Backend
 
 NGINX = "/usr/sbin/nginx"
@@ -46,12 +48,12 @@ class WebServer:
 
 def configuration(site: Path, folder: Path, forms: str, ports: tuple[int, int], **changed: str) -> Path:
     """Write nginx.conf for a test; `changed` are directives with values of their own, such as time limits."""
-    text = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
+    text = nginx_conf("www.imqs.co.za", nginx_version())
     own = {
         "www-data": "root" if os.geteuid() == 0 else "",
         "/run/nginx.pid": str(folder / "pid"),
         "http://unix:/run/form-backend.socket:": forms,
-        "/etc/letsencrypt/live/www.imqs.co.za": str(folder),
+        "/etc/nginx/website/certificate": str(folder),
         "www.imqs.co.za": NAME,
         "/srv/website/current": str(site),
         "listen 80": f"listen {HOST}:{ports[0]}",

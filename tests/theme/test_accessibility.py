@@ -35,7 +35,6 @@ LANDMARKS = """
     - list
 """
 FORM_IN_ERROR = """
-- navigation "Breadcrumb"
 - heading [level=1]
 - alert:
   - heading [level=2]

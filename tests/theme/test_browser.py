@@ -20,10 +20,11 @@ from tests.parts.browser import (
     OpenContext,
     Words,
     fill,
+    reference_on,
     send,
     typed,
 )
-from tests.parts.forms import ENQUIRY, REFERENCE, expired
+from tests.parts.forms import ENQUIRY, expired
 from tests.parts.processes import free_port
 from tests.parts.relays import Mailbox, Received, smtp_server
 from tests.parts.stack import Serve, addresses, gunicorn, website
@@ -72,14 +73,6 @@ def failing(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 def marketing_in(received: Received) -> str:
     """Return what staff read of the consent to marketing."""
     return str(re.findall("^Marketing.*: (.*?)\\r?$", received.text, re.MULTILINE)[0])
-
-
-def reference_on(page: Page) -> str:
-    """Return the reference that a thank-you page shows."""
-    assert SENT in page.url
-    found = REFERENCE.search(page.locator("main").inner_text())
-    assert found, "the page shows no reference"
-    return found[0]
 
 
 @pytest.mark.parametrize("java_script_enabled", [False, True])
@@ -446,7 +439,7 @@ def test_forms_on_the_narrowest_telephone(
 @pytest.mark.parametrize(
     ("path", "item"),
     [
-        ("/", ".schedule li"),
+        ("/", ".products-list li"),
         ("/", ".articles li"),
         ("/products/", ".products-list li"),
         ("/news-articles/", ".articles li"),

@@ -24,6 +24,7 @@ NEXT, NEW, LAST = (f"{TODAY.year + years}-06-01" for years in (1, 2, 3))
 NO_TAG = 'is HTML, which pages do without. Take it out; for the sign "<" write "&lt;".'
 NO_ATTRIBUTE = "is not for pages. Take it out."
 NO_SCHEME = "Begin it with / for a page of ours, else with https:, mailto: or tel:."
+NO_SIGN = 'An address may not hold a space or one of " < >. Write %20, %22, %3C or %3E for it.'
 NO_COMMENT = "A comment is published too. Take it out."
 ELSEWHERE = "This picture is on another website. Save it in content/images/, and show it from there."
 DESCRIBE = (
@@ -113,6 +114,8 @@ TEXTS: list[tuple[str, ...]] = [
     ("[y](&#106;avascript:x)", f'4: A link may not begin with "javascript:". {NO_SCHEME}'),
     ("[y](/contact/){: href=javascript:x }", f'4: A link may not begin with "javascript:". {NO_SCHEME}'),
     ("[x][1]\n\n[1]: data:text/html,x", f'6: A link may not begin with "data:". {NO_SCHEME}'),
+    ("[a]({filename}contact&period;md?x=&quot;&gt;&lt;meta&gt;)", f"4: {NO_SIGN}"),
+    ("![A pump](/images/pump.png?x=&quot;&gt;&lt;meta&gt;)", f"4: {NO_SIGN}"),
     ("![A dog](https://example.org/dog.png)", f"4: {ELSEWHERE}"),
     ("![A dog](//example.org/dog.png)", f"4: {ELSEWHERE}"),
     # HTML in its many forms, and what only looks like it

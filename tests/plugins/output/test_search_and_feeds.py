@@ -98,12 +98,12 @@ def test_share_pictures(listed: Listed, site: Path, home: str) -> None:
 
 
 def test_pages_with_a_drawing_have_pictures_of_their_own(listed: Listed) -> None:
-    """A page that opens with a drawing has a share picture of its own; the others share one."""
+    """A page with a drawing shows its own picture, once it was made; the others share one."""
     made = {path.stem for path in (ROOT / "theme/static/share").iterdir()}
     pictures = {
         address: Path(properties(page)["og:image"]).name.partition(".")[0] for address, page in listed.items()
     }
-    drawn = {address for address, page in listed.items() if page.xpath("//main/header//figure")}
+    drawn = {address for address, page in listed.items() if page.xpath("//main//figure")}
     own = {address: Path(address).name for address in drawn if Path(address).name in made}
 
     assert pictures == dict.fromkeys(listed, "network") | own
@@ -144,12 +144,12 @@ def test_structured_data_says_what_the_page_says(listed: Listed, home: str) -> N
         heading = page.xpath("normalize-space(//h1)")
         if address != "/":
             steps = data["BreadcrumbList"]["itemListElement"]
-            shown = page.xpath("//nav[@aria-label='Breadcrumb']//a")
+            links = page.xpath("//nav[@aria-label='Breadcrumb']//a")
+            shown = [(link.get("href"), link.text_content()) for link in links] or [("/", "Home")]
 
-            assert [step["item"] for step in steps] == [
-                f"{home}{path}" for path in [*(link.get("href") for link in shown), address]
+            assert [(step["item"], step["name"]) for step in steps] == [
+                (f"{home}{path}", name) for path, name in [*shown, (address, heading)]
             ]
-            assert [step["name"] for step in steps] == [*(link.text_content() for link in shown), heading]
         if article := data.get("NewsArticle"):
             assert article["headline"] == heading
             assert article["datePublished"][:10] == page.xpath("string(//time/@datetime)")
