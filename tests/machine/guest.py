@@ -84,10 +84,6 @@ class Guest:
             )
             time.sleep(1)
 
-    def is_active(self, unit: str) -> bool:
-        """Tell whether a unit runs."""
-        return self.run(f"systemctl is-active {unit}").returncode == 0
-
     def alarms(self) -> list[str]:
         """Return the units that the alarm was raised for, and forget them."""
         take = "cat /root/alarms 2>/dev/null; rm -f /root/alarms; systemctl reset-failed 'website-alarm@*'"
