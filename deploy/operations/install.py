@@ -174,8 +174,8 @@ def check_authority(path: Path) -> None:
     """Refuse an authority that Python 3.13 does not accept, whatever it signs."""
     if "Certificate Sign" not in output_of("openssl", "x509", "-in", path, "-noout", "-ext", "keyUsage"):
         raise StepError(
-            f"{path} is no certificate authority with the extension keyUsage, which Python 3.13 asks for. Have "
-            'one made with "keyUsage = critical, keyCertSign, cRLSign", and the relay\'s certificate signed by it.'
+            f"{path} is no certificate authority with the extension keyUsage, which Python 3.13 asks for. "
+            "Have one made with keyUsage = critical, keyCertSign, cRLSign, and the relay's certificate signed."
         )
 
 
