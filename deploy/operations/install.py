@@ -175,7 +175,7 @@ def check_authority(path: Path) -> None:
     if "Certificate Sign" not in output_of("openssl", "x509", "-in", path, "-noout", "-ext", "keyUsage"):
         raise StepError(
             f"{path} is no certificate authority with the extension keyUsage, which Python 3.13 asks for. "
-            "Have one made with keyUsage = critical, keyCertSign, cRLSign, and the relay's certificate signed."
+            "Have one made with keyUsage = critical, keyCertSign, cRLSign, and have it sign the relay anew."
         )
 
 
