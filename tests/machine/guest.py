@@ -75,7 +75,7 @@ class Guest:
         done = self.run(f"mkdir -p $(dirname {path}) && cat > {path} && chmod {mode} {path}", text)
         assert done.returncode == 0, done.stderr
 
-    def wait(self, what: str, true: Callable[[], bool], seconds: float = 180) -> None:
+    def wait(self, what: str, true: Callable[[], bool], seconds: float = 300) -> None:
         """Return once something is true, and fail where it does not come true."""
         ends = time.monotonic() + seconds
         while not true():
