@@ -23,6 +23,7 @@ from tests.machine.guest import HTTP_PORT, HTTPS_PORT, Browser, Guest
 from tests.machine.host import ACME_PORT, PASSWORD, RELAY, SITE, Host, services
 from tests.parts.forms import ENQUIRY, ORGANISATION
 
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")  # see host.py
 HOME = "/srv/website"
 DROP_IN = "/etc/systemd/system/form-backend.service.d/addresses.conf"
 OPEN = {"read", "connect to the relay", "ask the resolver"}
