@@ -63,6 +63,7 @@ def take_version(setup: Setup) -> Path:
     """Have the version that the settings name beside those of before; return its folder."""
     machine, repository = setup.machine, setup.config.text("repository")
     if not machine.acts:
+        tell_version(setup)
         return CODE
     if not shutil.which("git"):
         machine.run("apt-get", "update", "-q")
@@ -80,6 +81,14 @@ def take_version(setup: Setup) -> Path:
         machine.run("bash", "-o", "pipefail", "-c", archive)
         (folder / WHOLE).touch()
     return folder
+
+
+def tell_version(setup: Setup) -> None:
+    """Say, without fetching it, that another version would run."""
+    version = setup.config.text("version")
+    known = output_of("git", "-C", REPOSITORY, "rev-parse", "--quiet", "--verify", f"{version}^{{commit}}")
+    if setup.machine.root == Path("/") and known != CODE.name:
+        setup.machine.changed(f"the version that runs, to {version}")
 
 
 def commit_of(version: str) -> str:
@@ -157,6 +166,17 @@ def secret_files(setup: Setup) -> None:
             raise StepError(
                 f"{name} is not there. Write it like this, as root: install -m 600 /dev/stdin {name}"
             )
+    if authority := setup.config.text("mail.ca_file"):
+        check_authority(machine.path(authority))
+
+
+def check_authority(path: Path) -> None:
+    """Refuse an authority that Python 3.13 does not accept, whatever it signs."""
+    if "Certificate Sign" not in output_of("openssl", "x509", "-in", path, "-noout", "-ext", "keyUsage"):
+        raise StepError(
+            f"{path} is no certificate authority with the extension keyUsage, which Python 3.13 asks for. "
+            "Have one made with keyUsage = critical, keyCertSign, cRLSign, and have it sign the relay anew."
+        )
 
 
 def write_secret(machine: Machine) -> None:

@@ -146,7 +146,7 @@ def services(folder: Path, authority: trustme.CA, http_port: int) -> Iterator[Ho
     certificate.configure_cert(context)
     with ExitStack() as stack:
         relay = Relay()
-        # TLS begins with the connection, which aiosmtpd's own rule for logins does not know.
+        # TLS begins with the connection, which aiosmtpd does not see: it would ask for STARTTLS first.
         rule: dict[str, Any] = {"auth_required": True, "auth_require_tls": False}
         stack.enter_context(smtp_server(relay, RELAY_PORT, ssl_context=context, authenticator=login, **rule))
         names = Names(folder)
