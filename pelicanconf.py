@@ -30,6 +30,7 @@ ROOT = Path(__file__).parent
 SAST = timezone(timedelta(hours=2), "SAST")  # South Africa keeps one time all year
 
 ORGANISATION = mistakes.read_toml(ROOT / "content/organisation.toml")
+PROMISES = mistakes.read_toml(ROOT / "content/promises.toml")
 
 
 def site_date() -> date:

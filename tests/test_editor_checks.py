@@ -354,7 +354,7 @@ FILES: dict[str, tuple[str, ...]] = {
         (
             '1: The promise "not-stored" is not marked. '
             "Write {: #promise-not-stored } under the paragraph that makes it, "
-            "or take it out of docs/promises.md."
+            "or take it out of content/promises.toml."
         ),
         (
             f"{line(SPOILT, '#what-we-collect')}: "
@@ -368,7 +368,7 @@ FILES: dict[str, tuple[str, ...]] = {
         ),
         (
             f"{line(SPOILT, 'not-stord')}: "
-            'docs/promises.md knows no promise "not-stord". Did you mean "not-stored"?'
+            'content/promises.toml knows no promise "not-stord". Did you mean "not-stored"?'
         ),
     ),
     "privacy/20261122.md": (OURS, f"1: {SAME_DAY}"),

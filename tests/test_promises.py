@@ -74,7 +74,7 @@ def test_changed_form_stops_the_build(checkout: Path) -> None:
 
 
 def test_register_is_the_statement(site: Path) -> None:
-    """docs/promises.md lists the promises that the statement in force marks, no more and no fewer."""
+    """The register lists the promises that the statement in force marks, no more and no fewer."""
     marked = re.findall(r"\{:.*#promise-([a-z-]+)", statement_in_force(ROOT, site).read_text("utf-8"))
 
     assert sorted(marked) == sorted(register())
@@ -84,7 +84,7 @@ def test_register_is_the_statement(site: Path) -> None:
 def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
     """The statement's link opens the form with the request for the agreement already written."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
-    [link] = page.xpath("//*[@id='promise-agreement-on-request']//a/@href")
+    [link] = page.xpath("//*[@id='promise-agreement-on-request']//a[not(@class='kept')]/@href")
     message = lxml.html.fromstring(backend.form(link).text).get_element_by_id("message").text_content()
 
     assert "Annual Licence and Software Maintenance Agreement" in message
@@ -94,7 +94,7 @@ def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
 def test_statement_names_who_gets_requests(site: Path, backend: Backend, mailbox: Mailbox) -> None:
     """The address that the statement names is the one that a request goes to, and its form is linked."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
-    form, mailto = page.xpath("//*[@id='promise-update-or-delete']//a/@href")
+    form, mailto = page.xpath("//*[@id='promise-update-or-delete']//a[not(@class='kept')]/@href")
     words = {"request": "update", "name": "Named", "email": "named@example.com", "details": "Which?"}
     backend.post(words, form)
 
@@ -114,7 +114,7 @@ def test_pages_say_what_the_organisation_file_says(site: Path, path: str) -> Non
 MARKED = "import pytest\n\n\n@pytest.mark.promise({promise!r})\ndef test_it() -> None:\n    assert True\n"
 RUNS = [
     ("kept", 0, "kept code proved here by 1 test It is."),
-    ("unheard-of", 1, "A test proves unheard-of, but promises.md knows no such promise."),
+    ("unheard-of", 1, "A test proves unheard-of, but promises.toml knows no such promise."),
     ("unheard-of", 1, "kept is kept by code, but no test is marked @pytest.mark.promise('kept')."),
 ]
 
@@ -122,9 +122,10 @@ RUNS = [
 @pytest.mark.parametrize(("promise", "status", "sentence"), RUNS)
 def test_promise_without_test_fails_the_run(tmp_path: Path, promise: str, status: int, sentence: str) -> None:
     """A promise kept by code without a test, or a test of a promise no longer there, fails the tests."""
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "promises.md").write_text(
-        "| kept | code | It is. |\n| theirs | company | They do. |\n"
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "promises.toml").write_text(
+        'kept = {promise = "Kept.", kept_by = "code", how = "It is."}\n'
+        'theirs = {promise = "Theirs.", kept_by = "company", how = "They do."}\n'
     )
     (tmp_path / "tests").mkdir()
     shutil.copy(ROOT / "tests" / "promises.py", tmp_path / "tests")
