@@ -1,7 +1,7 @@
 """Check that a built site can serve the forms: `python -m form_backend.commands.check_site DIR`.
 
-It reads the site as the form backend does, shows both forms, writes a mail of each and sends nothing. It needs
-no settings, so that whoever publishes the site can run it before the switch.
+It reads the site as the form backend does, shows both forms, writes a mail of each and sends nothing. It
+needs no settings, so that whoever publishes the site can run it before the switch.
 """
 
 import sys
@@ -43,7 +43,7 @@ def main() -> None:
                 _try_form(form_class, facts, folder)
         except Exception as error:  # noqa: BLE001 - whatever is wrong, this site must not be published
             raise SystemExit(
-                f"{folder}: no {form_class.kind} can be sent from this site: {type(error).__name__}, {error}. "
+                f"{folder}: no {form_class.kind} can be sent from it: {type(error).__name__}, {error}. "
                 "Correct content/organisation.toml."
             ) from None
 

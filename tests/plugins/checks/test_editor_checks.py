@@ -359,7 +359,7 @@ FILES: dict[str, tuple[str, ...]] = {
         (
             '1: The promise "not-stored" is not marked. '
             "Write {: #promise-not-stored } under the paragraph that makes it, "
-            "or take it out of docs/promises.md."
+            "or take it out of content/promises.toml."
         ),
         (
             f"{line(SPOILT, '#what-we-collect')}: "
@@ -373,7 +373,7 @@ FILES: dict[str, tuple[str, ...]] = {
         ),
         (
             f"{line(SPOILT, 'not-stord')}: "
-            'docs/promises.md knows no promise "not-stord". Did you mean "not-stored"?'
+            'content/promises.toml knows no promise "not-stord". Did you mean "not-stored"?'
         ),
     ),
     f"privacy/{IN_FORCE.replace('-', '')}.md": (OURS, f"1: {SAME_DAY}"),

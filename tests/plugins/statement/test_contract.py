@@ -61,7 +61,7 @@ def test_changed_form_stops_the_build(tmp_path: Path) -> None:
 
 
 def test_register_lists_the_promises_of_the_statement() -> None:
-    """docs/promises.md lists exactly the promises that are marked in the statement in force."""
+    """The register lists exactly the promises that are marked in the statement in force."""
     text = (ROOT / "content/privacy" / f"{statement_in_force()}.md").read_text("utf-8")
     marked = re.findall(r"\{:.*#promise-([a-z-]+)", text)
 
@@ -72,7 +72,7 @@ def test_register_lists_the_promises_of_the_statement() -> None:
 def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
     """The statement's link opens the form with the request for the agreement prefilled."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
-    [link] = page.xpath("//*[@id='promise-agreement-on-request']//a/@href")
+    [link] = page.xpath("//*[@id='promise-agreement-on-request']//a[not(@class='kept')]/@href")
     message = lxml.html.fromstring(backend.form(link).text).get_element_by_id("message").text_content()
 
     assert "Annual Licence and Software Maintenance Agreement" in message
@@ -82,7 +82,7 @@ def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
 def test_statement_names_who_gets_requests(site: Path, backend: Backend, mailbox: Mailbox) -> None:
     """Requests go to the address that the statement names, and the statement links to their form."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
-    form, mailto = page.xpath("//*[@id='promise-update-or-delete']//a/@href")
+    form, mailto = page.xpath("//*[@id='promise-update-or-delete']//a[not(@class='kept')]/@href")
     words = {"request": "update", "name": "Named", "email": "named@example.com", "details": "Which?"}
     backend.post(words, form)
 
@@ -102,7 +102,7 @@ def test_days_to_answer_a_request(site: Path, path: str) -> None:
 MARKED = "import pytest\n\n\n@pytest.mark.promise({promise!r})\ndef test_it() -> None:\n    assert True\n"
 RUNS = [
     ("kept", 0, "kept code proved here by 1 test It is."),
-    ("unheard-of", 1, "A test proves unheard-of, but promises.md knows no such promise."),
+    ("unheard-of", 1, "A test proves unheard-of, but promises.toml knows no such promise."),
     ("unheard-of", 1, "kept is kept by code, but no test is marked @pytest.mark.promise('kept')."),
 ]
 
@@ -112,9 +112,10 @@ RUNS = [
 )
 def test_promises_and_tests_must_agree(tmp_path: Path, promise: str, status: int, sentence: str) -> None:
     """A promise kept by code but without a test, or a test of an unknown promise, fails the test run."""
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "promises.md").write_text(
-        "| kept | code | It is. |\n| theirs | company | They do. |\n"
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "promises.toml").write_text(
+        'kept = {promise = "Kept.", kept_by = "code", how = "It is."}\n'
+        'theirs = {promise = "Theirs.", kept_by = "company", how = "They do."}\n'
     )
     (tmp_path / "tests" / "parts").mkdir(parents=True)
     shutil.copy(ROOT / "tests" / "parts" / "promises.py", tmp_path / "tests" / "parts")
