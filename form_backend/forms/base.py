@@ -10,6 +10,7 @@ from wtforms.validators import ValidationError
 
 from form_backend.forms.fields import AddressField
 from form_backend.forms.token import PostedToken, SignedToken, Tokens
+from form_backend.labels import COLLECTED, asked_under
 from form_backend.site import Facts
 
 
@@ -36,6 +37,9 @@ class SiteForm(FlaskForm):
         self.facts = facts
         self.tokens = Tokens(secret_key, token_min_age, facts, self.consent(facts))
         super().__init__(**kwargs)
+        for name in COLLECTED.keys() - asked_under(facts.statement).keys():
+            if name in self:
+                del self[name]  # the statement in force does not announce it yet
 
     def validate_website(self, field: Field) -> None:
         """Stop a program; a person whose browser filled the trap gets the form again without it."""
