@@ -9,7 +9,7 @@ COLLECTED: dict[str, str] = {
     "email": "E-mail address",
     "sector": "Sector or industry",
 }
-# The day from which a field is asked, where that is not the first. Code and statement can be deployed long before:
+# The day from which a field is asked, where that is not the first. Code and statement can be deployed before:
 # the field shows once the version of that day, or a later one, is in force.
 SINCE: dict[str, str] = {}
 
