@@ -1,7 +1,6 @@
 """From a bare server to the running site, step by step; each step does what is not done yet."""
 
 import hashlib
-import os
 import re
 import secrets
 import shutil
@@ -55,8 +54,8 @@ class Setup:
 
 def nginx_version() -> tuple[int, ...]:
     """Return the version of the nginx that is installed; Debian 13's where there is none yet."""
-    found = re.search(r"[\d.]+", output_of("sh", "-c", "/usr/sbin/nginx -v 2>&1 | grep -o '/[0-9.]*'"))
-    return tuple(map(int, found[0].split("."))) if found else (1, 26)
+    found = re.search(r"nginx/([\d.]+)", output_of("sh", "-c", "/usr/sbin/nginx -v 2>&1"))
+    return tuple(map(int, found[1].split("."))) if found else (1, 26)
 
 
 def take_version(setup: Setup) -> Path:
@@ -222,7 +221,7 @@ def first_build(setup: Setup) -> None:
     machine.run("runuser", "--user", "website", "--", "env", repository, CODE / "deploy/setup", "build")
     machine.changed("the published site")
     if machine.acts:
-        releases.publish(releases.Site(HOME), setup.configuration, lambda: None)
+        releases.publish(releases.Site(HOME), setup.configuration, releases.reload_nginx)
     machine.note_done("build", digest)
 
 
@@ -232,7 +231,7 @@ def web_server(setup: Setup) -> None:
     if machine.acts:
         releases.check_nginx(configuration)
     machine.write(files.NGINX_CONF, File(configuration))
-    state = hashlib.sha256(f"{configuration}{os.path.realpath(HOME / 'current')}".encode()).hexdigest()
+    state = hashlib.sha256(configuration.encode()).hexdigest()
     if not succeeds("systemctl", "is-active", "--quiet", "nginx"):
         machine.run("systemctl", "enable", "--quiet", "nginx")
         machine.run("systemctl", "restart", "nginx")
@@ -310,9 +309,9 @@ STEPS: dict[str, Callable[[Setup], None]] = {
     "libraries": libraries,
     "kernel": kernel,
     "secrets": secret_files,
-    "settings": settings,
     "placeholder certificate": placeholder_certificate,
-    "build": first_build,
+    "build": first_build,  # before anything that runs is touched
+    "settings": settings,
     "version": this_version,
     "web server": web_server,
     "form backend": form_backend,
