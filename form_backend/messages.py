@@ -87,7 +87,7 @@ def begin(sender: str, recipients: Sequence[str], subject: str, message_id: str)
 
 def mailbox(address: str, name: str) -> str:
     """Return a name and an address as a header holds them: quoted where needed, encoded and folded."""
-    if name.isascii() and len(name) <= 200:
+    if _goes_as_it_is(name):
         return formataddr((_one_line(name), address))
     return f"{encoded(name)}{FOLD}<{address}>"
 
@@ -95,9 +95,14 @@ def mailbox(address: str, name: str) -> str:
 def encoded(text: str) -> str:
     """Return a header's text, encoded and folded where it is long or not ASCII."""
     text = _one_line(text)
-    if text.isascii() and len(text) <= 200:
+    if _goes_as_it_is(text):
         return text
     return Header(text, "utf-8").encode(linesep="\r\n")
+
+
+def _goes_as_it_is(text: str) -> bool:
+    """Tell whether a header may hold this without encoding, and nobody takes it for something encoded."""
+    return text.isascii() and len(text) <= 200 and "=?" not in text
 
 
 def _one_line(text: str) -> str:
