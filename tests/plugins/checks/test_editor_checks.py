@@ -441,8 +441,14 @@ NOT_PUBLISHED = {
     "pages/your-information.md",
     f"pages{STATEMENT.rstrip('/')}.md",
 }
-# The files that a mistake in another file needs: all of them need the first three.
-NEEDED = ["organisation.toml", "published.toml", f"privacy/{EARLIER}.md"]
+# The files that mistakes in other files need.
+NEEDED = [
+    "organisation.toml",
+    "published.toml",
+    "images/pump.png",
+    f"privacy/{EARLIER}.md",
+    f"privacy/{NEXT}.md",
+]
 SOME_NEED = {"pages/the-same.md": "pages/text-1.md"}
 
 SETTINGS = """\
