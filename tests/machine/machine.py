@@ -97,7 +97,8 @@ class World:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """Build the machine, start what it needs on the host, and boot it."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="machine") as name:
+    # Not where other tests look into every file that changes.
+    with tempfile.TemporaryDirectory(dir="/var/cache", prefix="machine-test-") as name:
         folder = Path(name)
         (folder / "host").mkdir()
         authority = trustme.CA(organization_name="The machine test")
