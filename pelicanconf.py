@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent
 TIMEZONE = "Africa/Johannesburg"
 
 ORGANISATION = read_toml(ROOT / "content/organisation.toml")
+PROMISES = read_toml(ROOT / "content/promises.toml")
 
 
 def site_date() -> date:

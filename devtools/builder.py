@@ -1,13 +1,13 @@
 """Build the site into preview/: once at the start, and again for every line that arrives on standard input.
 
 `python -m devtools.serve` starts it and sends a line whenever something was saved; by hand, press Enter.
-Each build is answered with a line of JSON on standard output: whether the pages were built, and the mistakes,
-which also go to standard error, a line each. Pages with mistakes are built where that is possible, and while
-there are any no page of an earlier build is taken away. When the input ends, so does the builder.
+Each build writes a line of JSON to standard output: whether the pages were built, and the mistakes, which
+also go to standard error, a line each. Pages with mistakes are built where that is possible, and as long as
+there are mistakes no page of an earlier build is removed. When the input ends, the builder ends.
 
-Each build runs in a fork of this process: Pelican and the plugins are loaded already, while settings and
-whatever a build leaves behind (Pelican reports a warning only the first time) are new every time. When the
-code changed, this process begins again, and so does the cache, Pelican's: what Markdown made of each file.
+Each build runs in a fork of this process. Pelican and the plugins are loaded already, but the settings and
+what a build leaves in memory are new every time (Pelican reports a warning only once per process). When the
+code has changed, this process restarts and deletes the cache, in which Pelican keeps the HTML of each file.
 """
 
 import gc
@@ -36,20 +36,20 @@ from pelican.settings import Settings, read_settings
 ROOT = Path.cwd()
 CODE = ("pelicanconf.py", "plugins/**/*.py", "form_backend/labels.py")
 CACHE = Path(".cache")
-CLOCK_TICK = 10_000_000  # nanoseconds by which the time of a save may be behind
+CLOCK_TICK = 10_000_000  # nanoseconds: the time stamp of a save may be this much too early
 
 
 class Mistakes(logging.Handler):
-    """What is wrong, as Pelican and the plugins report it, a line each."""
+    """Collects what Pelican and the plugins report as wrong, a line each."""
 
     def __init__(self) -> None:
-        """Know of none."""
+        """Start without mistakes."""
         super().__init__(logging.WARNING)
         self.lines: list[str] = []
         self.in_reader = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Add what is reported, with the error behind it, which Pelican leaves out."""
+        """Add what is reported, with the exception behind it, which Pelican leaves out."""
         error = sys.exc_info()[1]
         self.add(record.getMessage() + (f": {described(error)}" if error else ""))
         readers = (frame.f_locals.get("self") for frame, _ in traceback.walk_stack(None))
@@ -77,18 +77,18 @@ def described(error: BaseException) -> str:
 
 
 class OnlyIfChanged(StringIO):
-    """A file that is written only when its text is new: most pages stay, and a disk takes its time."""
+    """A file written only when its text has changed: most pages stay the same, and writing is slow."""
 
     opened: ClassVar[set[Path]] = set()
 
     def __init__(self, path: str, _mode: str, encoding: str) -> None:
-        """Take the place of `open(path, "w", encoding=…)`."""
+        """Take the arguments of `open(path, "w", encoding=…)`, which this replaces."""
         super().__init__()
         self.path, self.text_encoding = Path(path), encoding
         self.opened.add(self.path)
 
     def close(self) -> None:
-        """Write the file if need be."""
+        """Write the file if its text has changed."""
         new = self.getvalue().encode(self.text_encoding)
         if not self.path.is_file() or self.path.read_bytes() != new:
             self.path.write_bytes(new)
@@ -96,7 +96,7 @@ class OnlyIfChanged(StringIO):
 
 
 def fast_settings() -> Settings:
-    """Return the development settings, with what makes a rebuild fast and production does without."""
+    """Return the development settings, with caches that make a rebuild fast."""
     CACHE.mkdir(exist_ok=True)
     cache = {"CACHE_CONTENT": True, "LOAD_CONTENT_CACHE": True, "GZIP_CACHE": False, "CACHE_PATH": str(CACHE)}
     settings = read_settings("pelicanconf.py", override=cache | {"STATIC_CREATE_LINKS": True})
@@ -105,7 +105,7 @@ def fast_settings() -> Settings:
 
 
 def build() -> None:
-    """Build the site, and answer how that went."""
+    """Build the site, and report the result."""
     gc.disable()  # the process ends with the build
     mistakes, built = Mistakes(), False
     init_logging(level=logging.WARNING, handler=mistakes)
@@ -125,13 +125,13 @@ def build() -> None:
         pictures = {output / file.save_as for generator in statics for file in generator.staticfiles}
         tidy(output, OnlyIfChanged.opened | pictures, keep=bool(mistakes.lines))
     saved_meanwhile = any(saved > reading for saved in stamps("content/**/*.md").values())
-    if mistakes.in_reader or saved_meanwhile:  # the cache would keep a mistake to itself, or an older text
+    if mistakes.in_reader or saved_meanwhile:  # a cached page repeats no warning, and may hold an older text
         shutil.rmtree(CACHE)
     answer(mistakes.lines, built=built)
 
 
 def tidy(output: Path, written: set[Path], *, keep: bool) -> None:
-    """Take away the pages that were written before and not now, or keep them."""
+    """Remove the pages that earlier builds wrote and this one did not, unless all are to be kept."""
     (record := output / ".written").touch()
     before = {Path(line) for line in record.read_text("utf-8").splitlines()}
     for path in set() if keep else before - written:
@@ -140,7 +140,7 @@ def tidy(output: Path, written: set[Path], *, keep: bool) -> None:
 
 
 def answer(mistakes: list[str], *, built: bool) -> None:
-    """Say on standard output how a build went."""
+    """Report the result of a build on standard output."""
     print(json.dumps({"built": built, "mistakes": mistakes}), file=sys.__stdout__, flush=True)
 
 
@@ -148,13 +148,13 @@ def stamps(*patterns: str) -> dict[Path, int]:
     """Return when each file that a pattern names was last saved."""
     found = {}
     for path in (path for pattern in patterns for path in ROOT.glob(pattern)):
-        with suppress(FileNotFoundError):  # an editor's, and gone again
+        with suppress(FileNotFoundError):  # an editor's temporary file
             found[path] = path.stat().st_mtime_ns
     return found
 
 
 def build_in_fork() -> None:
-    """Build in a process of its own, and forget the cache if that breaks off."""
+    """Build in a forked process, and delete the cache if that process crashes."""
     process = multiprocessing.get_context("fork").Process(target=build)
     process.start()
     process.join()
@@ -164,9 +164,9 @@ def build_in_fork() -> None:
 
 
 def warm_up() -> None:
-    """Load what every build needs, so that none has to; what is wrong with it the build says."""
+    """Load once what every build needs; the build itself reports what is wrong with it."""
     console.quiet = True
-    console.print("the library that prints, and its patterns")
+    console.print("This loads what the first line on a terminal needs.")
     import_module("pelican.plugins.precompress")  # which Pelican loads wherever it is installed
     logging.disable()
     with suppress(Exception, SystemExit):
@@ -177,10 +177,10 @@ def warm_up() -> None:
 
 
 def main() -> None:
-    """Build, and again for each line of standard input."""
+    """Build now, and again for each line on standard input."""
     code = stamps(*CODE)
     shutil.rmtree(CACHE, ignore_errors=True)
-    with redirect_stdout(sys.stderr):  # standard output is for the answers alone
+    with redirect_stdout(sys.stderr):  # standard output is for the results alone
         warm_up()
         build_in_fork()
         while sys.stdin.readline():

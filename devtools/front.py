@@ -1,12 +1,11 @@
-"""The one address that a browser sees: static pages here, forms and outbox handed on to their own processes.
+"""The development web server: it serves the static pages, and is a proxy for the forms and the outbox.
 
-It stands where the web server stands in production and does what that does: an address that ends in a slash
-is its folder's index.html, an old address leads to its new one, the headers of form.json go with every page,
-a page that is missing is 404.html, and while the form backend is down the static frame with its fallback is
-handed out with status 503.
+It does what the web server does in production: an address that ends in a slash is its folder's index.html, an
+old address is redirected, every page has the headers of form.json, a missing page is 404.html, and while the
+form backend is down, the form's static frame with its fallback is served with status 503.
 
-Only in development it also tells open pages of new builds and of mistakes: they include /live-reload.js,
-which listens to /live-reload, a stream of server-sent events that name the last good build and the mistakes.
+It also tells open pages of new builds and of mistakes: they include /live-reload.js, which listens to
+/live-reload, a stream of server-sent events that name the last good build and the mistakes.
 """
 
 from __future__ import annotations
@@ -36,22 +35,22 @@ LIVE_RELOAD = Path(__file__).parent / "static/live-reload.js"
 
 
 class Builds:
-    """The last good build, the mistakes of the last one, and a way for open pages to wait for the next."""
+    """The last good build, the mistakes of the latest one, and a way to wait for the next."""
 
     def __init__(self, mistakes: list[str]) -> None:
-        """Count what is there at the start as the first."""
+        """Count the site that is there at the start as the first build."""
         self.changed, self.shown = Condition(), ""
         self.announce(built=True, mistakes=mistakes)
 
     def announce(self, *, built: bool, mistakes: list[str]) -> None:
-        """Tell every open page how a build went."""
+        """Tell every open page the result of a build."""
         with self.changed:
             self.shown = str(time.time_ns()) if built else self.shown
             self.latest = json.dumps({"shown": self.shown, "built": built, "mistakes": mistakes})
             self.changed.notify_all()
 
     def events(self) -> Iterator[str]:
-        """Say how the last build went: at once, then of each, and every ten seconds to notice who left."""
+        """Yield the latest result, then each new one; repeat it every ten seconds to notice who left."""
         told = ""
         while True:
             with self.changed:
@@ -64,16 +63,16 @@ class Builds:
 def create_front(
     site: Path, forms: str, outbox: str | None = None, builds: Builds | None = None
 ) -> WSGIApplication:
-    """Return the front of a built site, for the addresses of the form backend and the outbox behind it."""
+    """Return the web server of a built site, in front of the form backend and the outbox."""
     site = site.resolve()
 
     @Request.application
     def front(request: Request) -> Response:
         path = request.path
         if path.startswith(FORMS) or path == "/healthz":
-            return handed_on(request, forms) or forms_are_down(site, request)
+            return proxied(request, forms) or forms_are_down(site, request)
         if outbox and path.startswith("/outbox"):
-            return handed_on(request, outbox) or Response("The mail catcher does not answer.", 503)
+            return proxied(request, outbox) or Response("The mail catcher does not answer.", 503)
         if builds and path == "/live-reload.js":
             return Response(LIVE_RELOAD.read_bytes(), mimetype="text/javascript")
         if builds and path == "/live-reload":
@@ -83,9 +82,9 @@ def create_front(
     return front
 
 
-def handed_on(request: Request, target: str) -> Response | None:
-    """Return the answer of the server behind, or None when it gives none."""
-    browser = {  # what the browser itself sent under these names must not count
+def proxied(request: Request, target: str) -> Response | None:
+    """Return the answer of a server behind this one, or None if there is none."""
+    browser = {  # these replace what the browser itself sent under these names
         "HTTP_X_FORWARDED_FOR": request.remote_addr,
         "HTTP_X_FORWARDED_HOST": request.host,
         "HTTP_X_FORWARDED_PROTO": request.scheme,
@@ -93,7 +92,7 @@ def handed_on(request: Request, target: str) -> Response | None:
     options: dict[str, Any] = {"target": target, "host": None, "headers": {}}
     options |= {"remove_prefix": False, "ssl_context": None}
     app = PROXY.proxy_to(options, request.path, "")
-    response = Response.from_app(app, request.environ | browser, buffered=True)  # nothing open if they leave
+    response = Response.from_app(app, request.environ | browser, buffered=True)  # so that nothing stays open
     return None if response.status_code == HTTPStatus.BAD_GATEWAY else response
 
 
@@ -123,7 +122,7 @@ def static(site: Path, request: Request) -> Response:
 
 
 def redirects(site: Path) -> dict[str, str]:
-    """Return where old addresses lead, as plugins/output/redirects.py wrote it for nginx."""
+    """Return the redirects that plugins/output/redirects.py wrote for nginx."""
     lines = (site / ".redirects.conf").read_text("utf-8").splitlines()
     return dict(line.rstrip(";").split() for line in lines)
 
@@ -134,7 +133,7 @@ def page(site: Path, path: str, status: int = 200) -> Response:
     file = safe_join(str(site), name.lstrip("/"))
     if not file or not Path(file).is_file():
         raise NotFound
-    # As bytes: the server closes no open file when the browser leaves before the end.
+    # Read at once, since the server would leave a file open when the browser leaves early.
     response = Response(Path(file).read_bytes(), status, mimetype=guess_type(name)[0])
     response.headers.update(json.loads((site / "form.json").read_text("utf-8"))["headers"])
     response.headers["Cache-Control"] = "no-store"

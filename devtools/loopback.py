@@ -1,4 +1,4 @@
-"""What every server of the developer's tools shares: a port of this machine alone, and silence.
+"""What all servers of the developer's tools share: they listen on loopback only, and log no request.
 
 The forms carry what people typed, so no request line, header or body reaches a log in development either.
 """
@@ -18,14 +18,14 @@ HOST = "127.0.0.1"
 
 
 class SilentHandler(WSGIRequestHandler):
-    """Answer requests without a line about them."""
+    """Answers requests without logging them."""
 
     def log(self, *_: object) -> None:
         """Say nothing, since the line would quote the request."""
 
 
 def quiet_server(port: int, app: WSGIApplication) -> BaseWSGIServer:
-    """Return a threaded server for the app that this machine alone can reach."""
+    """Return a threaded server for the app, on loopback only."""
     return make_server(HOST, port, app, threaded=True, request_handler=SilentHandler)
 
 

@@ -1,7 +1,7 @@
 """Catch mail over real SMTP, and show it at /outbox/ as staff would see it.
 
 Mails stay in memory and go when the process ends. `python -m devtools.serve` starts it. To see what a person
-sees while the relay is down, kill this process; start it again by hand with the command that --help shows.
+sees while the relay is down, end this process; start it again with the command that --help shows.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from devtools.loopback import HOST, quiet_server, refuse_taken_ports
 
 HEADERS = ("From", "To", "Reply-To", "Subject", "Date", "Message-ID")
 CURE = "end what uses it, or choose another"
-POLICY = {  # a caught mail can bring nothing to life
+POLICY = {  # nothing in a caught mail can run or load anything
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -44,7 +44,7 @@ class Mail:
 
     @property
     def text(self) -> str:
-        """Return the text that staff read, with one kind of line end."""
+        """Return the text that staff read, with LF line ends."""
         body = self.message.get_body(("plain",))
         return body.get_content().replace("\r\n", "\n") if body else ""
 
@@ -109,7 +109,7 @@ def create_outbox(outbox: Outbox) -> Flask:
 
 
 def main() -> None:
-    """Catch mail until told to end."""
+    """Catch mail until interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m devtools.mail_catcher",
         description="Catch mail over SMTP and show it at /outbox/.",

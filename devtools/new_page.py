@@ -5,7 +5,6 @@ What the editor has to write stands in brackets, like [Your title], and the buil
 """
 
 import argparse
-import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from pelican.utils import slugify
 
 from pelicanconf import ORGANISATION, SITE_DATE
+from plugins.reading.document import read_document
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -21,7 +21,6 @@ TEMPLATES = Environment(
     keep_trailing_newline=True,
 )
 FOR_NAMES = [("'", ""), ("[^a-z0-9]+", "-"), ("^-|-$", "")]
-DRAFT = re.compile(r"^status:\s*draft\s*$", re.IGNORECASE | re.MULTILINE)
 DECISIONS = "Decisions: [Your list: what has to be decided before this is published. Only drafts show it.]"
 AHEAD = timedelta(days=30)  # between today and a new statement, for people to read it
 BANNER = timedelta(days=90)
@@ -43,11 +42,12 @@ def notice(title: str) -> Begun:
 
 
 def statement(given: str) -> Begun:
-    """Begin a version of the privacy statement: the newest that is no draft, as a draft for another day."""
+    """Begin a version of the privacy statement: a copy of the newest published one, as a draft."""
     day = day_to_come(given)
-    versions = [path.read_text("utf-8-sig") for path in sorted(Path("content/privacy").glob("*.md"))]
-    labels, _, words = [text for text in versions if not DRAFT.search(text)][-1].partition("\n\n")
-    text = f"{labels}\nStatus: draft\n{DECISIONS}\n\n{words}"
+    versions = [read_document(path, str(path)) for path in sorted(Path("content/privacy").glob("*.md"))]
+    newest = [version for version in versions if version.value("status").lower() != "draft"][-1]
+    labels = "\n".join(newest.lines[: newest.head.length])
+    text = f"{labels}\nStatus: draft\n{DECISIONS}\n{newest.body}"
     return Path(f"content/privacy/{day}.md"), text, f"{ORGANISATION['statement']['address']}{day}/"
 
 
@@ -55,7 +55,7 @@ KINDS = {begin.__name__: begin for begin in (article, notice, statement)}
 
 
 def name_for(title: str) -> str:
-    """Return the name for a file and in its address: a title's letters and digits, or else the day."""
+    """Return the name of the file, and so its address: the title's letters and digits, or the day."""
     return slugify(title, FOR_NAMES) or str(SITE_DATE)
 
 
@@ -82,7 +82,7 @@ def day_to_come(given: str) -> date:
 
 
 def main() -> None:
-    """Write the file, unless it is there already, and say what comes next."""
+    """Write the file, unless it exists already, and say what comes next."""
     parser = argparse.ArgumentParser(prog="python -m devtools.new_page", description="Begin a page.")
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("given", help="the title; of a statement, the day on which it takes effect")

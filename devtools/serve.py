@@ -1,4 +1,4 @@
-"""Serve the website as it is being worked on: `make serve` runs this.
+"""Serve the website for those who work on it: `make serve` runs this.
 
 One address, http://127.0.0.1:PORT/, shows the pages, the forms and the outbox. Behind it stand, each a
 process of its own and reachable from this machine alone:
@@ -40,8 +40,8 @@ SITE_SOURCES = [*(Path(name).resolve() for name in ("content", "theme", "plugins
 LABELS = Path("form_backend/labels.py").resolve()  # the build compares them with the statement
 FORM_SOURCES = [Path(name).resolve() for name in ("form_backend", "deploy")]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SECRET = secrets.token_urlsafe(32)  # outlives a restart of the form backend: an open form still sends
-LANDLOCK_WITH_TCP = 4  # came with Linux 6.7
+SECRET = secrets.token_urlsafe(32)  # outlives a restart of the form backend, so an open form still sends
+LANDLOCK_WITH_TCP = 4  # since Linux 6.7
 SETPRIV = shutil.which("setpriv")  # part of every Debian
 PYTHON = [*([SETPRIV, "--pdeathsig", "TERM"] if SETPRIV else []), sys.executable, "-m"]
 
@@ -68,7 +68,7 @@ def form_environment(port: int) -> dict[str, str]:
 def running(
     *command: str, env: dict[str, str] | None = None, stdout: IO[str] | int = sys.stderr
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a module in a process group of its own, out of Ctrl-C's reach, and end all of it afterwards."""
+    """Run a module in its own process group, which Ctrl-C does not reach, and end the group afterwards."""
     process = subprocess.Popen(
         [*PYTHON, *command],
         env=env,
@@ -89,7 +89,7 @@ def running(
 
 
 def answers(process: subprocess.Popen[str], port: int, path: str) -> bool:
-    """Wait until a server answers; return whether it does, within 20 seconds and its own life."""
+    """Return whether a server answers within 20 seconds, and before its process ends."""
     deadline = time.monotonic() + 20
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -102,30 +102,30 @@ def answers(process: subprocess.Popen[str], port: int, path: str) -> bool:
 
 
 class FormBackend:
-    """Gunicorn with the form backend, as in production, started again when its code changes."""
+    """Gunicorn with the form backend, as in production, restarted when its code changes."""
 
     def __init__(self, port: int, processes: ExitStack) -> None:
-        """Prepare to run it beside the site's port, for as long as the other processes."""
+        """Prepare to run it on the port after the site's, until the other processes end."""
         self.port = port
-        self.life = processes.enter_context(ExitStack())
+        self.stack = processes.enter_context(ExitStack())
         self.serves = False
 
     def start(self) -> bool:
-        """Start it, in place of the one that runs, and return whether it serves."""
-        self.life.close()
+        """Start it, after ending the one that runs, and return whether it serves."""
+        self.stack.close()
         command = ["gunicorn", "-c", "deploy/gunicorn.conf.py"]
-        self.process = self.life.enter_context(running(*command, env=form_environment(self.port)))
+        self.process = self.stack.enter_context(running(*command, env=form_environment(self.port)))
         self.serves = answers(self.process, self.port + 1, "/healthz")
         return self.serves
 
-    def refuse_death(self) -> None:
-        """End everything when it has died of itself."""
+    def raise_if_ended(self) -> None:
+        """End everything if it has ended unexpectedly."""
         if self.serves and self.process.poll() is not None:
             raise SystemExit(f"The form backend ended unexpectedly (exit code {self.process.returncode}).")
 
 
 def built(builder: subprocess.Popen[str]) -> dict[str, Any]:
-    """Wait for a build, and return how it went."""
+    """Wait for a build, and return its result."""
     answer = builder.stdout.readline() if builder.stdout else ""
     if not answer:
         raise SystemExit("The builder ended unexpectedly.")
@@ -134,20 +134,20 @@ def built(builder: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def rebuilt(builder: subprocess.Popen[str]) -> dict[str, Any]:
-    """Have the site built again, and return how that went."""
+    """Have the site built again, and return the result."""
     with suppress(BrokenPipeError):
         print(file=builder.stdin, flush=True)
     return built(builder)
 
 
 def saves() -> Iterator[set[Path]]:
-    """Yield what was saved, and five times a second an empty set."""
+    """Yield the files that were saved, and an empty set five times a second."""
     while True:
-        # A step is how long nothing more must have been saved before a set is complete.
+        # A set is complete when nothing more was saved for one step (in milliseconds).
         for changes in watch(*SITE_SOURCES, *FORM_SOURCES, step=5, rust_timeout=200, yield_on_timeout=True):
             saved = {Path(path) for _, path in changes}
             yield saved
-            if SETTINGS in saved:  # an editor that replaces a file ends the kernel's watch on it: watch anew
+            if SETTINGS in saved:  # an editor may have replaced it, which ends the kernel's watch on it
                 break
 
 
@@ -166,7 +166,7 @@ def announce(port: int) -> None:
 
 
 def serve(port: int, processes: ExitStack) -> None:
-    """Start everything, then follow what is saved until told to end."""
+    """Start everything, then rebuild and restart after saves until interrupted."""
     command = ["devtools.mail_catcher", f"--smtp-port={port + 2}", f"--http-port={port + 3}"]
     catcher = processes.enter_context(running(*command))
     builder = processes.enter_context(running("devtools.builder", stdout=subprocess.PIPE))
@@ -191,14 +191,14 @@ def serve(port: int, processes: ExitStack) -> None:
             builds.announce(**rebuilt(builder))
         if among(saved, FORM_SOURCES) and not forms.start():
             print("The form backend did not start: correct it and save.", file=sys.stderr)
-        forms.refuse_death()
+        forms.raise_if_ended()
         if catcher_runs and catcher.poll() is not None:
             catcher_runs = False
             print("The mail catcher ended. Start it again:", ".venv/bin/python -m", *command, file=sys.stderr)
 
 
 def end(*_: object) -> None:
-    """End in good order, and only once."""
+    """End everything in order, and ignore further signals meanwhile."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
-from wtforms import Field, StringField
+from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField
 from wtforms.validators import ValidationError
 
 from form_backend.forms.fields import AddressField
 from form_backend.forms.token import PostedToken, SignedToken, Tokens
+from form_backend.labels import COLLECTED, asked_under
 from form_backend.site import Facts
 
 
@@ -36,6 +37,9 @@ class SiteForm(FlaskForm):
         self.facts = facts
         self.tokens = Tokens(secret_key, token_min_age, facts, self.consent(facts))
         super().__init__(**kwargs)
+        for name in COLLECTED.keys() - asked_under(facts.statement).keys():
+            if name in self:
+                del self[name]  # the statement in force does not announce it yet
 
     def validate_website(self, field: Field) -> None:
         """Stop a program; a person whose browser filled the trap gets the form again without it."""
@@ -78,6 +82,13 @@ class SiteForm(FlaskForm):
     def asked(self) -> Iterator[Field]:
         """Return the fields that a person fills in."""
         return (field for field in self if field.name not in ("token", "website"))
+
+    @property
+    def single_lines(self) -> Iterator[Field]:
+        """Return the fields of one line, which an e-mail lists with their labels."""
+        return (
+            field for field in self.asked if not isinstance(field, TextAreaField | BooleanField | RadioField)
+        )
 
     @property
     def answers(self) -> dict[str, object]:

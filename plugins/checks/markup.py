@@ -1,17 +1,21 @@
 """What Markdown becomes: no raw HTML, no odd attribute, no id twice, headings in order, all converted."""
 
+import re
 from collections.abc import Iterator
 
 from plugins.reading.html import Html
 from plugins.reading.mistakes import Found, Mistake
 from plugins.reading.site import Site
 
+BREAKING_OUT = re.compile(r'[\0-\x20"<>]')
+
 
 def check(site: Site) -> Iterator[Mistake]:
     """Find what a page may not hold."""
     for document in (content.document for content in site.contents):
         html = document.html
-        for line, sentences in [*raw_html(html), *attributes(html), *same_ids(html), *levels(html)]:
+        found = [*raw_html(html), *attributes(html), *addresses(html), *same_ids(html), *levels(html)]
+        for line, sentences in found:
             yield document.path, line, sentences
         for line, mark in html.not_converted:
             cure = "Complete the Markdown around it."
@@ -32,6 +36,13 @@ def attributes(html: Html) -> Iterator[Found]:
     """Find attributes that an attribute list may not set."""
     for line, name, tag in html.attributes:
         yield line, f'The attribute "{name}" of <{tag}> is not for pages. Take it out.'
+
+
+def addresses(html: Html) -> Iterator[Found]:
+    """Find addresses that could break out of their attribute, since Pelican writes some without escapes."""
+    for line, address in [*html.links, *((line, source) for line, source, _words in html.images)]:
+        if BREAKING_OUT.search(address):
+            yield line, 'An address may not hold a space or one of " < >. Write %20, %22, %3C or %3E for it.'
 
 
 def same_ids(html: Html) -> Iterator[Found]:

@@ -1,5 +1,6 @@
 """What is written beside the pages, and what pages tell machines."""
 
+import gc
 from pathlib import Path
 
 from pelican import signals
@@ -16,6 +17,7 @@ from plugins.output import (
     sitemap,
     structured_data,
     stylesheet,
+    templates,
 )
 
 FILES = {
@@ -39,6 +41,8 @@ def write_files(generator: PagesGenerator, writer: Writer) -> None:
 
 def register() -> None:
     """Connect to Pelican."""
+    gc.freeze()  # what is loaded by now is never garbage; looking at it again takes a tenth of a build's time
+    signals.generator_init.connect(templates.share)
     signals.initialized.connect(stylesheet.minify)
     signals.initialized.connect(headers.set_headers)  # after the stylesheet, whose hash they hold
     signals.initialized.connect(structured_data.add_filters)

@@ -15,6 +15,7 @@ def content_security_policy(style: str, *, live_reload: bool) -> str:
             "default-src 'none'",
             f"style-src 'sha256-{style_hash}'",
             "img-src 'self'",
+            "font-src 'self'",
             "connect-src 'self'",
             *(["script-src 'self'"] if live_reload else []),
             "form-action 'self'",

@@ -1,7 +1,6 @@
 """Redirects from old addresses: [redirects] in content/organisation.toml.
 
-The web server reads them in the built .redirects.conf: nginx as the lines of a map, and so does
-devtools/front.py.
+nginx includes the built .redirects.conf as the lines of a map; devtools/front.py reads it too.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Pictures of editors and of the theme, under names by which browsers may keep them."""
+"""Pictures in content/images and in the theme."""
 
 from pelican import signals
 

@@ -1,6 +1,6 @@
-"""Pictures under names that hold a hash of their content: other content has another name.
+"""Names of pictures with a hash of the content in them, so that a changed picture has a new address.
 
-So the web server, which knows them by such a name, lets browsers keep them for a year.
+The web server recognises such names, and lets browsers cache them for a year.
 """
 
 import re

@@ -65,8 +65,8 @@ class HtmlReader:
             elif name not in ATTRIBUTES:
                 self.html.attributes.append((self.line(name), name, tag))
         if tag == "img":
-            source = element.get("src", "")
-            self.html.images.append((self.line(f"]({source}", source), source, element.get("alt", "")))
+            source, words = element.get("src", ""), element.get("alt", "")
+            self.html.images.append((self.line(f"]({source}", source, f"[{words}]("), source, words))
         elif tag == "code":
             for typed in TAG.findall(element.text_content()):
                 self.line(typed)  # so that the next one found is no code

@@ -28,7 +28,7 @@ def folder(settings: Settings) -> Path:
 
 
 def check(site: Site) -> Iterator[Mistake]:
-    """Find files that are not named by a day of their own, and say so where no version is in force."""
+    """Find files that are not named by a day of their own, and a site without a version in force."""
     settings = site.settings
     home = folder(settings)
     for path in sorted(path for path in home.rglob("[!.]*[!~]") if path.is_file()):
@@ -53,7 +53,7 @@ def none_in_force(settings: Settings) -> str:
 
 
 def day_in(name: str) -> date | None:
-    """Return the day that a file's name begins with, however it is spelled, or None."""
+    """Return the day that a file's name begins with, with or without hyphens, or None."""
     if not (found := DAY.match(name)):
         return None
     try:
@@ -63,7 +63,7 @@ def day_in(name: str) -> date | None:
 
 
 def publish_versions(generator: PagesGenerator) -> None:
-    """Give each version its lasting address, and the one in force the address that the world links to."""
+    """Give each version its permanent address, and the one in force the statement's own address."""
     settings = generator.settings
     published, drafts = (take_versions(pages, settings) for pages in (generator.pages, generator.draft_pages))
     in_force = version_in_force(published, drafts, settings)

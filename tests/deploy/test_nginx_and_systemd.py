@@ -77,8 +77,8 @@ def has_once(answer: httpx.Response, headers: dict[str, str]) -> bool:
     }
 
 
-def test_configuration_is_clean(web: WebServer) -> None:
-    """Nginx finds nothing to complain of in the configuration."""
+def test_nginx_accepts_the_configuration(web: WebServer) -> None:
+    """Nginx reads the configuration without an error or a warning."""
     checked = subprocess.run(
         [NGINX, "-t", "-q", "-e", "stderr", "-c", str(web.log_file.with_name("nginx.conf"))],
         capture_output=True,
@@ -89,8 +89,8 @@ def test_configuration_is_clean(web: WebServer) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_plain_http_leads_to_https(web: WebServer) -> None:
-    """Whoever comes without TLS is sent to the same address with it, and keeps the method."""
+def test_plain_http_redirects_to_https(web: WebServer) -> None:
+    """A request by plain HTTP is redirected to the same address by HTTPS and keeps its method."""
     answer = httpx.get(f"http://{NAME}:{web.plain_port}/enquiry/?about=agreement")
 
     assert answer.status_code == 308
@@ -110,12 +110,12 @@ def handshake(web: WebServer, name: str, version: ssl.TLSVersion) -> str | None:
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_http_2(web: WebServer, version: ssl.TLSVersion) -> None:
-    """Browsers get HTTP/2 with both versions of TLS."""
+    """Browsers get HTTP/2 with TLS 1.2 and TLS 1.3."""
     assert handshake(web, NAME, version) == "h2"
 
 
-def test_names_that_are_not_ours(web: WebServer) -> None:
-    """A request for another name gets nothing."""
+def test_other_host_names(web: WebServer) -> None:
+    """A request for another host name gets no answer."""
     with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
         handshake(web, "example.org", ssl.TLSVersion.TLSv1_3)
     with pytest.raises(httpx.RemoteProtocolError):
@@ -124,7 +124,7 @@ def test_names_that_are_not_ours(web: WebServer) -> None:
 
 @pytest.mark.parametrize(("encoding", "suffix"), [("br", ".br"), ("gzip", ".gz"), ("identity", "")])
 def test_static_pages_are_compressed_at_build(web: WebServer, site: Path, encoding: str, suffix: str) -> None:
-    """A page goes out as the build compressed it, in the best way that the browser knows."""
+    """A page is sent as the build compressed it, in the best encoding that the browser accepts."""
     with web.client.stream("GET", "/about-us/", headers={"Accept-Encoding": encoding}) as answer:
         body = b"".join(answer.iter_raw())
 
@@ -134,7 +134,7 @@ def test_static_pages_are_compressed_at_build(web: WebServer, site: Path, encodi
 
 
 def test_forms_are_compressed(web: WebServer) -> None:
-    """A form's page is compressed on its way."""
+    """Nginx compresses a form's page."""
     answer = web.client.get("/enquiry/", headers={"Accept-Encoding": "gzip"})
 
     assert answer.headers["Content-Encoding"] == "gzip"
@@ -160,7 +160,7 @@ CACHED = {
 
 @pytest.mark.parametrize("path", CACHED)
 def test_headers_are_the_same_everywhere(web: WebServer, headers: dict[str, str], path: str) -> None:
-    """Static or not, an answer has the site's headers, and says for how long it may be kept."""
+    """Every answer, static or not, has the site's headers and says how long it may be cached."""
     answer = web.client.get(path)
 
     assert (answer.status_code, answer.headers["Cache-Control"]) == CACHED[path]
@@ -170,7 +170,7 @@ def test_headers_are_the_same_everywhere(web: WebServer, headers: dict[str, str]
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_static_pages_are_read_only(web: WebServer, site: Path, method: str) -> None:
-    """A method that a static page does not know is answered with a page, and with those that it knows."""
+    """A method that a static page does not allow gets a 405 page that names those it allows."""
     answer = web.client.request(method, "/about-us/")
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
@@ -178,7 +178,7 @@ def test_static_pages_are_read_only(web: WebServer, site: Path, method: str) -> 
 
 
 def test_enquiry_through_nginx(web: WebServer, behind: Backend, mailbox: Mailbox) -> None:
-    """An enquiry is delivered, and the thank-you page shown, as without a web server in between."""
+    """Through nginx an enquiry is delivered and the thank-you page is shown."""
     answer = web.before(behind).enquire()
     thanks = web.client.get(answer.headers["Location"])
 
@@ -186,8 +186,8 @@ def test_enquiry_through_nginx(web: WebServer, behind: Backend, mailbox: Mailbox
     assert ENQUIRY["message"] in mailbox.received[0].text
 
 
-def test_origin_with_port_is_ours(web: WebServer, behind: Backend) -> None:
-    """A browser that only names the page's origin is believed: the host comes through unchanged."""
+def test_origin_with_a_port(web: WebServer, behind: Backend) -> None:
+    """Nginx passes the host on with its port, so a post with only our Origin is accepted."""
     page = web.before(behind).form()
     found = re.search(r'name="token"[^>]*value="([^"]+)', page.text)
     assert found
@@ -200,10 +200,8 @@ def test_origin_with_port_is_ours(web: WebServer, behind: Backend) -> None:
     assert statuses == [422, 403]
 
 
-def test_forwarded_address_cannot_be_made_up(
-    site: Path, mailbox: Mailbox, serve: Serve, tmp_path: Path
-) -> None:
-    """What a client claims as its address changes nothing in how its posts are counted."""
+def test_client_cannot_choose_its_address(site: Path, mailbox: Mailbox, serve: Serve, tmp_path: Path) -> None:
+    """An X-Forwarded-For from the client does not change whose limit its posts count against."""
     strict = serve(mailbox.relay, FLASK_POST_LIMIT="1 per hour", **TRUSTED)
     with nginx(site, tmp_path / "prefix", strict.url) as web:
         statuses = [
@@ -218,7 +216,7 @@ def test_forwarded_address_cannot_be_made_up(
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_too_large(web: WebServer, site: Path, headers: dict[str, str], *, chunked: bool) -> None:
-    """A body over the limit is answered with the page that says so."""
+    """A body over the limit gets the 413 page."""
     body = iter([TOO_LARGE[:100_000], TOO_LARGE[100_000:]]) if chunked else TOO_LARGE
     answer = web.client.post("/enquiry/", content=body, headers={"Content-Type": FORM})
 
@@ -228,7 +226,7 @@ def test_too_large(web: WebServer, site: Path, headers: dict[str, str], *, chunk
 
 
 def test_flood_of_posts(web: WebServer, site: Path, headers: dict[str, str]) -> None:
-    """More posts than a person sends are refused before they reach the form backend; reading goes on."""
+    """Posts over the limit are refused before they reach the form backend; pages can still be read."""
     elsewhere = httpx.HTTPTransport(verify=web.tls, local_address="127.0.0.2")
     with httpx.Client(transport=elsewhere, base_url=web.url) as client:
         answers = [client.post("/enquiry/", content=b"", headers={"Content-Type": "none"}) for _ in range(70)]
@@ -256,7 +254,7 @@ def test_flood_of_posts(web: WebServer, site: Path, headers: dict[str, str]) -> 
 def test_without_the_form_backend(
     alone: WebServer, site: Path, headers: dict[str, str], asked: str, file: str
 ) -> None:
-    """A form backend that does not answer leaves the static page, which says where else to write."""
+    """While the form backend does not answer, the static page shows and names another way to write."""
     answer = alone.client.request(*asked.split())
 
     assert answer.status_code == 503
@@ -267,12 +265,12 @@ def test_without_the_form_backend(
 
 
 def test_static_pages_without_the_form_backend(alone: WebServer) -> None:
-    """The rest of the site stays as it is."""
+    """While the form backend does not answer, static pages are served as ever."""
     assert alone.client.get("/").status_code == 200
 
 
-def test_old_addresses_lead_on(site: Path, tmp_path: Path) -> None:
-    """An address of before leads to the one of now, however long it is."""
+def test_old_addresses_redirect(site: Path, tmp_path: Path) -> None:
+    """An old address redirects to the new one, however long it is."""
     own_site, old = shutil.copytree(site, tmp_path / "site"), f"/{'old-' * 49}/"
     (own_site / ".redirects.conf").write_text(f"{old} /about-us/;\n")
     with nginx(own_site, tmp_path / "prefix", f"http://{HOST}:{free_port()}") as web:
@@ -282,7 +280,7 @@ def test_old_addresses_lead_on(site: Path, tmp_path: Path) -> None:
 
 
 def test_security_txt(web: WebServer) -> None:
-    """Who finds a weakness learns whom to tell, and for how long that holds."""
+    """security.txt names a contact and an expiry date less than a year ahead."""
     lines = web.client.get("/.well-known/security.txt").text.splitlines()
     fields = dict(line.split(": ", 1) for line in lines)
 
@@ -305,8 +303,8 @@ def unit(name: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_units_are_clean(name: str, tmp_path: Path) -> None:
-    """Systemd finds nothing to complain of in a unit."""
+def test_systemd_accepts_the_units(name: str, tmp_path: Path) -> None:
+    """Systemd reads the unit without an error or a warning."""
     path = unit(name, tmp_path)
     verified = subprocess.run(
         [ANALYZE, "verify", "--man=no", path], capture_output=True, text=True, check=False
@@ -318,8 +316,8 @@ def test_units_are_clean(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "most"), [("form-backend.service", 1.0), ("check-mail.service", 1.0), ("publish.service", 2.0)]
 )
-def test_units_are_closed(name: str, most: float, tmp_path: Path) -> None:
-    """What a service could do beyond its task is hardly anything, by systemd's own measure from 0 to 10."""
+def test_units_are_confined(name: str, most: float, tmp_path: Path) -> None:
+    """By systemd's measure of exposure, from 0 to 10, the service can do little beyond its task."""
     path = unit(name, tmp_path)
     command = [ANALYZE, "security", "--offline=yes", "--threshold", str(int(most * 10)), str(path)]
     rated = subprocess.run(command, capture_output=True, check=False)
@@ -328,7 +326,7 @@ def test_units_are_closed(name: str, most: float, tmp_path: Path) -> None:
 
 
 def test_nightly_build_is_just_after_midnight_in_south_africa() -> None:
-    """The day's statement takes effect at 00:05 by the clocks of South Africa, wherever the server stands."""
+    """The nightly build runs at 00:05 South African time, whatever the server's time zone."""
     needs_debian_package("systemd", ANALYZE)
     when = re.search("OnCalendar=(.+)", (ROOT / "deploy/systemd/publish.timer").read_text("utf-8"))
     assert when
@@ -338,8 +336,8 @@ def test_nightly_build_is_just_after_midnight_in_south_africa() -> None:
     assert "2027-01-31 22:05:00 UTC" in answer
 
 
-def test_socket_of_the_unit(site: Path, mailbox: Mailbox, tmp_path: Path) -> None:
-    """The form backend takes the socket that systemd hands it, in place of an address of its own."""
+def test_socket_activation(site: Path, mailbox: Mailbox, tmp_path: Path) -> None:
+    """The form backend serves on the socket that systemd hands it, not on an address of its own."""
     needs_debian_package("systemd", ACTIVATE)
     path = tmp_path / "socket"
     settings = environment(site, mailbox.relay, BIND="nowhere:0", **TRUSTED)

@@ -270,7 +270,7 @@ def written_to_files(canary: Canary, trace: list[str]) -> list[str]:
 
 
 def test_every_answer_was_given(life: Life) -> None:
-    """The session that the other tests look at went through all of it."""
+    """The session that the tests below examine met every kind of answer."""
     assert {name: answer.status_code for name, answer in life.seen.items()} == EXPECTED
     assert sum(life.canary.found_in(received.text.encode()) for received in life.relay.received) == 3
 
@@ -290,19 +290,19 @@ def test_no_file_holds_what_was_typed(life: Life) -> None:
 
 
 def test_nothing_typed_is_written_to_a_file(life: Life) -> None:
-    """Neither nginx nor the form backend writes a word but to sockets, or opens a file for writing."""
+    """Nginx and the form backend write typed words to sockets only, and open no file for writing."""
     assert any(life.canary.found_in(line.encode()) for line in life.trace)
     assert not written_to_files(life.canary, life.trace)
 
 
 def test_logs_hold_no_address(life: Life) -> None:
-    """Nginx says nothing; the form backend's lines hold no address."""
+    """Nginx logs nothing, and the form backend's log holds no network address."""
     assert life.web.log_file.read_text("utf-8") == ""
     assert HOST not in life.backend.log_file.read_text("utf-8")
 
 
 def test_headers_hold_nothing_typed(life: Life) -> None:
-    """No answer's headers, then or later, and no later page hold a word; none sets a cookie."""
+    """No answer's headers and no later page hold a typed word, and no answer sets a cookie."""
     later = [life.web.client.get(path) for path in ("/", "/enquiry/", "/nowhere/")]
     told = [repr(answer.headers).encode() for answer in [*life.seen.values(), *later]]
 
@@ -311,8 +311,8 @@ def test_headers_hold_nothing_typed(life: Life) -> None:
     assert not any(life.canary.found_in(answer.content) for answer in later)
 
 
-def test_visit_stays_between_the_browser_and_us(life: Life) -> None:
-    """A whole visit by HTTP/2 asks no other host for anything, and leaves no cookie and no storage."""
+def test_visit_asks_no_other_host(life: Life) -> None:
+    """A visit by HTTP/2 asks no other host and leaves no cookie and no storage in the browser."""
     assert life.kept_by_browser == {"storage": [0, 0, 0], "cookies": [], "protocol": "h2"}
     assert len(life.requests) > 4
     assert {httpx.URL(url).host for url in life.requests} == {NAME}

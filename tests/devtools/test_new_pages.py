@@ -3,21 +3,17 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.parts.processes import ROOT
+from tests.parts.stack import checkout
 
-PARTS = [
-    *("content", "devtools", "docs", "form_backend", "plugins", "theme"),
-    *("Makefile", "pelicanconf.py", "publishconf.py"),
-]
-TODAY = "2026-12-01"
+TODAY = datetime.now(UTC).date().isoformat()
 TO_FILL_IN = re.compile(r"\[Your [^]\n]*]")
 BEGIN = {
     "new-article TITLE=Thandi's  pipes: *5 %* less?": "content/news/thandis-pipes-5-less.md",
@@ -35,10 +31,7 @@ REFUSED = {
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Return a copy of what these commands and a preview need."""
-    for part in PARTS:
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, tmp_path / part)
-    return tmp_path
+    return checkout(tmp_path)
 
 
 def run(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -57,13 +50,15 @@ def make(project: Path, words: str) -> subprocess.CompletedProcess[str]:
 
 def mistakes(project: Path, files: Iterable[str]) -> list[str]:
     """Build the preview, and return what it finds wrong with these files."""
-    built = json.loads(run(project, sys.executable, "-m", "devtools.builder").stdout)
-    assert built["built"]
+    finished = run(project, sys.executable, "-m", "devtools.builder")
+    assert finished.returncode == 0, finished.stderr
+    built = json.loads(finished.stdout)
+    assert built["built"], finished.stderr
     return [mistake for mistake in built["mistakes"] if mistake.partition(":")[0] in files]
 
 
 def test_new_pages(project: Path) -> None:
-    """Each page shows in preview at once; what is to be filled in is named, and nothing else is wrong."""
+    """Each new page shows in preview at once; the preview names what is to be filled in, and nothing else."""
     said = {path: make(project, words).stdout for words, path in BEGIN.items()}
     files = {path: project / path for path in said}
     left = {
@@ -87,8 +82,8 @@ def test_new_pages(project: Path) -> None:
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_refused(project: Path, words: str) -> None:
-    """No file is ever overwritten, and no statement dated back; the reason is one sentence."""
+def test_new_page_refused(project: Path, words: str) -> None:
+    """No file is overwritten and no statement is dated back; one sentence gives the reason."""
     (project / "content/news/home.md").write_text("Mine\n")
     before = {path: path.read_bytes() for path in project.glob("content/**/*.md")}
     refused = make(project, words)
@@ -99,7 +94,7 @@ def test_refused(project: Path, words: str) -> None:
 
 
 def test_help(project: Path) -> None:
-    """`make` alone lists every command, those with a dash in their name too."""
+    """`make` alone lists every command."""
     phony = re.search(r"^\.PHONY: (.*)$", (project / "Makefile").read_text("utf-8"), re.MULTILINE)
     listed = [line.split()[1] for line in run(project, "make", "--no-print-directory").stdout.splitlines()]
 

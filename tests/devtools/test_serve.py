@@ -2,13 +2,13 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +19,9 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from playwright.sync_api import Browser, expect
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ["content", "docs", "theme", "plugins", "form_backend", "deploy", "devtools", "pelicanconf.py"]
+from tests.parts.processes import logging_to, until
+from tests.parts.stack import checkout
+
 WORDS = {
     "name": "Nomvula Ngcobo-d'Arc",
     "email": "nomvula@example.com",
@@ -31,14 +32,6 @@ HOME_PAGE = "content/pages/home.md"
 PAGE, PREVIEW_OF_PAGE = "content/pages/about-us.md", "preview/about-us/index.html"
 TITLED = "Title: About us\nDescription: Who we are.\n"
 SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
-
-
-def until(wanted: Callable[[], object], seconds: float = 20) -> object:
-    """Wait for something to become true, and return it."""
-    deadline = time.monotonic() + seconds
-    while not (found := wanted()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 def free_ports() -> int:
@@ -141,16 +134,18 @@ def start(folder: Path, port: int) -> Development:
     return Development(root, port, process)
 
 
+def prepare(folder: Path) -> Path:
+    """Fill a folder with a copy of the sources, an empty home and an empty folder for temporary files."""
+    checkout(folder / "copy")
+    for name in ("home", "tmp"):
+        (folder / name).mkdir()
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with a copy of the sources, an empty home and an empty folder for temporary files."""
-    for name in SOURCES:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        (tmp_path / "copy").mkdir(exist_ok=True)
-        copy(ROOT / name, tmp_path / "copy" / name)
-    for name in ("home", "tmp"):
-        (tmp_path / name).mkdir()
-    return tmp_path
+    """Return such a folder."""
+    return prepare(tmp_path)
 
 
 @dataclass
@@ -198,32 +193,47 @@ def builder(folder: Path) -> Iterator[Builder]:
         yield running
 
 
-@pytest.fixture
-def development(folder: Path) -> Iterator[Development]:
-    """Return the running development site."""
+@contextmanager
+def serving(folder: Path) -> Iterator[Development]:
+    """Run the development site."""
     running = start(folder, free_ports())
     until(lambda: len(running.printed) >= 3 or running.process.poll() is not None)
 
     assert running.process.poll() is None, running.complaints
 
-    yield running
+    with logging_to(folder / "stderr", "make serve"):
+        yield running
     running.process.kill()
     running.process.wait()
     until(lambda: not running.processes)
 
 
-def test_three_lines(development: Development) -> None:
-    """It says where the site, the form and the outbox are, and they are there."""
-    addresses = [line.split()[1] for line in development.printed[:3]]
+@pytest.fixture
+def development(folder: Path) -> Iterator[Development]:
+    """Run a development site for one test."""
+    with serving(folder) as running:
+        yield running
 
-    assert [line.split()[0] for line in development.printed[:3]] == ["Site", "Form", "Outbox"]
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Development]:
+    """Run a development site for the tests that leave its sources as they are."""
+    with serving(prepare(tmp_path_factory.mktemp("untouched"))) as running:
+        yield running
+
+
+def test_first_lines_name_the_addresses(untouched: Development) -> None:
+    """The first lines name the site, the form and the outbox, and each answers."""
+    addresses = [line.split()[1] for line in untouched.printed[:3]]
+
+    assert [line.split()[0] for line in untouched.printed[:3]] == ["Site", "Form", "Outbox"]
     assert [httpx.get(address).status_code for address in addresses] == [200, 200, 200]
 
 
-def test_pages_as_in_production(development: Development) -> None:
-    """A folder's address gets its slash, a missing page is the site's 404, every page has the headers."""
-    redirected = development.get("/products?from=test")
-    missing = development.get("/nowhere/")
+def test_pages_as_in_production(untouched: Development) -> None:
+    """A folder's address is redirected to end in a slash, and a missing page gets the site's 404."""
+    redirected = untouched.get("/products?from=test")
+    missing = untouched.get("/nowhere/")
 
     assert (redirected.status_code, redirected.headers["Location"]) == (301, "/products/?from=test")
     assert missing.status_code == 404
@@ -231,25 +241,25 @@ def test_pages_as_in_production(development: Development) -> None:
     assert missing.headers["Cache-Control"] == "no-store"
 
 
-def test_enquiry_arrives(development: Development) -> None:
-    """An enquiry shows in the outbox as staff would see it, and its words in no line of any log."""
-    sent = development.send(WORDS)
-    thanks = development.get(sent.headers["Location"])
-    mail = lxml.html.fromstring(development.get("/outbox/1/").text)
+def test_enquiry_arrives(untouched: Development) -> None:
+    """An enquiry shows in the outbox as staff would see it, and no log holds its words."""
+    sent = untouched.send(WORDS)
+    thanks = untouched.get(sent.headers["Location"])
+    mail = lxml.html.fromstring(untouched.get("/outbox/1/").text)
     headers = dict(zip(mail.xpath("//dt/text()"), mail.xpath("//dd/text()"), strict=True))
-    log = "\n".join(development.printed + development.complaints)
+    log = "\n".join(untouched.printed + untouched.complaints)
 
     assert (sent.status_code, thanks.status_code) == (303, 200)
     assert "website@example.org" in headers["From"]
     assert WORDS["email"] in headers["Reply-To"]
     assert WORDS["message"] in mail.xpath("string(//pre)")
     assert WORDS["name"] in mail.xpath("string(//pre)")
-    assert "Message-ID:" in development.get("/outbox/1/source").text
+    assert "Message-ID:" in untouched.get("/outbox/1/source").text
     assert [word for word in ("Nomvula", "nomvula", "pipes") if word in log] == []
 
 
 def test_saving_reloads(development: Development) -> None:
-    """Saving a page rebuilds it and tells open pages, which include the script, to reload."""
+    """Saving a page rebuilds the site and tells open pages to reload."""
     with httpx.stream("GET", development.address("/live-reload"), timeout=20) as stream:
         events = (json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line)
         before = next(events)
@@ -263,7 +273,7 @@ def test_saving_reloads(development: Development) -> None:
 
 
 def test_open_pages_are_renewed(development: Development, browser: Browser) -> None:
-    """New words come into an open page without loading it anew; an open form keeps what was typed."""
+    """Saved words appear in an open page without a reload, and an open form keeps what was typed."""
     page, form = (browser.new_page(base_url=development.address("")) for _ in range(2))
     page.goto("/about-us/")
     form.goto("/enquiry/")
@@ -283,16 +293,19 @@ def test_open_pages_are_renewed(development: Development, browser: Browser) -> N
 
 
 def test_mistakes_in_the_browser(development: Development, browser: Browser) -> None:
-    """Mistakes show as text over the last good page, for everybody; they can be hidden, and go if mended."""
+    """Mistakes show as text over the last good page; they can be hidden, and are gone once corrected."""
     news, template = development.root / "content/news/new.md", development.root / "theme/templates/page.html"
     page = browser.new_page(base_url=development.address(""))
     page.goto("/about-us/")
     panel, written = page.get_by_role("alert", name="Mistakes"), page.get_by_text("Just written.")
-    news.write_text("Title: New\nDate: <b>soon</b>\n\nText\n", "utf-8")
     append(development.root / "content/pages/about-us.md", "\n\nJust written.\n")
 
     expect(written).to_be_visible()
+
+    news.write_text("Title: New\nDate: <b>soon</b>\n\nText\n", "utf-8")
+
     expect(panel).to_contain_text('"<b>soon</b>" is no date')
+    expect(written).to_be_visible()
 
     panel.press("Escape")
 
@@ -347,11 +360,12 @@ MISTAKES = [
     ("theme/templates/page.html", "\n\n{{ 1 / 0 }}", False, "theme/templates/page.html:3: "),
     ("plugins/output/sitemap.py", "\ndef\n", False, "plugins/output/sitemap.py:2: "),
     ("pelicanconf.py", "=", False, "pelicanconf.py:1: "),
+    ("form_backend/labels.py", 'COLLECTED = {"size": "Shoe size"}', True, 'asks for "Shoe size"'),
 ]
 
 
-def test_mistakes(builder: Builder) -> None:
-    """A mistake is a line, said at each build until it is mended, and the last good page stays."""
+def test_mistakes_are_reported_until_corrected(builder: Builder) -> None:
+    """Each build reports a mistake in one line until it is corrected; the last good page stays."""
     page = builder.root / PREVIEW_OF_PAGE
     good_page, wrong = page.read_text("utf-8"), []
     for path, text, built, expected in MISTAKES:
@@ -387,7 +401,7 @@ CHANGES = [
 
 
 def test_changes_are_noticed(builder: Builder) -> None:
-    """A rebuild sees a change of theme, facts, plugin and settings, and of a page that keeps its date."""
+    """A rebuild picks up a changed theme, fact, plugin, setting, and a page whose date did not change."""
     page = builder.root / PREVIEW_OF_PAGE
     save_long_ago(builder.root / PAGE, f"{TITLED}\n***\n\n| a |\n|---|\n| b |\n")
     builder.build()
@@ -407,8 +421,8 @@ def test_changes_are_noticed(builder: Builder) -> None:
     assert missed == []
 
 
-def test_taken_away(builder: Builder) -> None:
-    """A page or picture that is removed is gone, one that is replaced is new, and what is unchanged stays."""
+def test_removed_and_replaced_files(builder: Builder) -> None:
+    """A removed file is gone, a replaced one is new, and an unchanged page is not written again."""
     picture, shown = builder.root / "content/images/a.webp", builder.root / "preview/images"
     unchanged = builder.root / "preview/contact/index.html"
     written = unchanged.stat().st_ctime_ns
@@ -445,16 +459,16 @@ def test_backend_is_restarted(development: Development) -> None:
     good = module.read_text("utf-8")
     module.write_text("def\n", "utf-8")
 
-    assert until(lambda: development.get("/enquiry/").status_code == 503)
+    until(lambda: development.get("/enquiry/").status_code == 503)
     assert development.get("/").status_code == 200
 
     module.write_text(good, "utf-8")
 
-    assert until(lambda: development.get("/enquiry/").status_code == 200)
+    until(lambda: development.get("/enquiry/").status_code == 200)
 
 
-def test_catcher_dies(development: Development) -> None:
-    """While the relay is away every word is kept with status 503; once it is back, Send delivers once."""
+def test_mail_catcher_is_killed(development: Development) -> None:
+    """While the mail catcher is down the form keeps every word with status 503; then Send delivers once."""
     os.kill(development.catcher(), signal.SIGKILL)
     failed = development.send(WORDS)
     typed = lxml.html.fromstring(failed.text)
@@ -476,8 +490,8 @@ def test_catcher_dies(development: Development) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_nothing_is_left(development: Development, number: signal.Signals) -> None:
-    """Being told to end leaves no process, no traceback, and no file outside the checkout."""
+def test_signals_end_everything(development: Development, number: signal.Signals) -> None:
+    """A signal ends every process without a traceback and leaves no file outside the checkout."""
     development.send(WORDS)
     development.process.send_signal(number)
     code = development.process.wait(timeout=20)
@@ -489,16 +503,16 @@ def test_nothing_is_left(development: Development, number: signal.Signals) -> No
     assert outside == []
 
 
-def test_nothing_is_left_after_a_crash(development: Development) -> None:
-    """Killing the parent outright ends its children too."""
+def test_crash_ends_everything(development: Development) -> None:
+    """Killing the parent process ends its children too."""
     development.process.kill()
     development.process.wait()
 
     assert until(lambda: not development.processes)
 
 
-def test_taken_port(folder: Path) -> None:
-    """A port in use is one sentence that names it and the cure."""
+def test_port_in_use(folder: Path) -> None:
+    """A port in use ends the start with one sentence that names it and the cure."""
     port = free_ports()
     with socket.create_server(("127.0.0.1", port + 2)):
         refused = start(folder, port)

@@ -31,7 +31,7 @@ TYPED = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="⟦
 @SHARED
 @given(text=TYPED.filter(lambda text: text.strip()))
 def test_staff_read_what_was_typed(backend: Backend, mailbox: Mailbox, text: str) -> None:
-    """Any Unicode arrives equal to what was typed, once prefixes are off and line ends are one kind."""
+    """Any Unicode text arrives as typed, apart from line prefixes and line ends."""
     mailbox.received.clear()
     answer = backend.enquire(message=text.replace("\n", "\r\n"), name=f"Number {next(NUMBERS)}")
 
@@ -40,7 +40,7 @@ def test_staff_read_what_was_typed(backend: Backend, mailbox: Mailbox, text: str
 
 
 def test_awkward_lines_survive(backend: Backend, mailbox: Mailbox) -> None:
-    """Long lines, dots, trailing spaces and what mail treats specially survive the relay."""
+    """Long lines, dots, trailing spaces and whatever mail treats specially arrive unchanged."""
     backend.enquire(message="\r\n".join(LINES))
 
     assert free_text(mailbox.received[0]) == "\n".join(LINES)
@@ -48,7 +48,7 @@ def test_awkward_lines_survive(backend: Backend, mailbox: Mailbox) -> None:
 
 @pytest.mark.parametrize("character", ["\u202e", "\u2066", "\u200b", "\u0007", "\u2028", "\u0085", "\ufeff"])
 def test_hidden_characters_are_shown(backend: Backend, mailbox: Mailbox, character: str) -> None:
-    """Direction, control and other invisible characters are seen, not obeyed; joiners and selectors stay."""
+    """Invisible and direction characters are shown as codes; joiners and selectors are kept."""
     backend.enquire(message=f"a{character}b", name="Hidden")
     backend.enquire(message=f"👩\u200d🔧 ❤\ufe0f नि\u200dक {ord(character)}", name="Joined")
     hidden, joined = mailbox.received
@@ -58,7 +58,7 @@ def test_hidden_characters_are_shown(backend: Backend, mailbox: Mailbox, charact
 
 
 def test_free_text_cannot_pass_for_a_label(backend: Backend, mailbox: Mailbox) -> None:
-    """What someone writes like one of our labels stays marked as theirs."""
+    """Free text that looks like a label is marked as typed."""
     backend.enquire(message="Hello\r\nMarketing by e-mail: Yes\r\nE-mail address: other@example.com")
     labels = labelled(mailbox.received[0])
 
@@ -77,7 +77,7 @@ def test_headers(backend: Backend, mailbox: Mailbox) -> None:
     assert message["Reply-To"] == ENQUIRY["email"]
     assert (received.sender, received.recipients) == ("bounces@example.org", ["sales@example.org"])
     assert re.fullmatch(
-        rf"\[IMQS\] Enquiry: {re.escape(ENQUIRY['sector'])} [2-9A-HJ-NP-Z]{{4}}-[2-9A-HJ-NP-Z]{{4}}",
+        rf"Enquiry [2-9A-HJ-NP-Z]{{4}}-[2-9A-HJ-NP-Z]{{4}}: {re.escape(ENQUIRY['sector'])}",
         message["Subject"],
     )
     assert abs(parsedate_to_datetime(message["Date"]) - datetime.now(UTC)) < timedelta(minutes=1)
@@ -98,7 +98,7 @@ INJECTED = [
 @pytest.mark.parametrize("field", ["name", "phone", "email", "sector"])
 @pytest.mark.parametrize("text", INJECTED)
 def test_no_header_can_be_injected(backend: Backend, mailbox: Mailbox, field: str, text: str) -> None:
-    """Line ends of any kind in any field add no header and no recipient."""
+    """Line ends in any field add no header and no recipient."""
     backend.enquire(**{field: text}, message=f"{field} {text}")
 
     assert all("Bcc" not in received.message for received in mailbox.received)
@@ -106,7 +106,7 @@ def test_no_header_can_be_injected(backend: Backend, mailbox: Mailbox, field: st
 
 
 def test_telephone_as_typed_and_international(backend: Backend, mailbox: Mailbox) -> None:
-    """Staff see the number as the person wrote it, and as they can dial it from anywhere."""
+    """Staff see the telephone number as typed and in international form."""
     backend.enquire(phone="(082) 123-4567")
 
     assert labelled(mailbox.received[0])["Contact telephone number"] == "(082) 123-4567 (+27 82 123 4567)"
@@ -117,37 +117,42 @@ def test_telephone_as_typed_and_international(backend: Backend, mailbox: Mailbox
 def test_consent_is_on_record(
     backend: Backend, mailbox: Mailbox, site: Path, ticked: dict[str, str], said: str
 ) -> None:
-    """The mail says Yes or No with the wording, the time, the page and the statement's version and hash."""
+    """The mail says Yes with the wording or No, the time, the page and the statement's version and hash."""
     backend.enquire(message=f"Consent {said}", **ticked)
     labels = labelled(mailbox.received[0])
     version = json.loads((site / "form.json").read_text("utf-8"))["statement"]
     sha256 = hashlib.sha256((ROOT / "content" / "privacy" / f"{version}.md").read_bytes()).hexdigest()
 
     assert labels["Marketing by e-mail"] == said
-    assert labels["Wording shown"].strip('"') in backend.form().text
-    assert "IMQS may send me marketing material by e-mail" in labels["Wording shown"]
+    if ticked:
+        assert labels["Wording shown"].strip('"') in backend.form().text
+        assert "IMQS may send me marketing material by e-mail" in labels["Wording shown"]
+    assert ("Wording shown" in labels) == ("Next step" in labels) == bool(ticked)
     assert labels["Page"] == "https://www.imqs.co.za/enquiry/"
-    assert labels["Privacy statement shown"] == f"version {version}, SHA-256 {sha256}"
-    day_and_time = r"[-\d]{10} [\d:]{8}"
-    assert re.fullmatch(rf"{day_and_time} UTC \({day_and_time} in South Africa\)", labels["Sent"])
+    assert labels["Privacy statement shown"] == f"version {version}"
+    assert labels["SHA-256 of that version"] == sha256
+    here, utc = r"\d{1,2} [A-Z][a-z]+ \d{4}, \d\d:\d\d \(SAST\)", r"[-\d]{10} [\d:]{8} UTC"
+    assert re.fullmatch(f"{here}, {utc}", labels["Sent"])
 
 
 @pytest.mark.promise("update-or-delete")
-@pytest.mark.parametrize("asked", ["update", "delete"])
+@pytest.mark.parametrize("asked", ["update", "delete", "other"])
 def test_information_request_tells_staff_what_to_do(backend: Backend, mailbox: Mailbox, asked: str) -> None:
     """The Operations Manager gets the request, the steps that the law names, and the date to answer by."""
     words = REQUEST | {"request": asked, "authority": "For my mother, whose executor I am."}
     backend.post(words, "/your-information/")
     [received] = mailbox.received
-    by = (datetime.now(UTC) + timedelta(hours=2, days=30)).date().isoformat()
+    day = (datetime.now(UTC) + timedelta(hours=2, days=30)).date()
+    by = f"{day:%-d %B %Y}"
 
     assert received.recipients == [ORGANISATION["requests"]["email"]]
-    assert received.message["Subject"].startswith(f"[IMQS] {asked.capitalize()} request, answer by {by}: ")
-    assert labelled(received)["What is asked"] == asked.capitalize()
-    assert received.text.count("[ ]") == 5
+    assert received.message["Subject"].startswith("Request ")
+    assert received.message["Subject"].endswith(f": {asked}, reply by {by}")
+    assert labelled(received)["Request"] == asked.capitalize()
+    assert re.findall(r"^  (\d)\. ", received.text, re.MULTILINE) == ["1", "2", "3", "4", "5"]
     for expected in (
         "on file",
-        by,
+        f"Reply by: {day:%A} {day.day} {day:%B %Y}\n",
         "> All that you hold about me.\n",
         "> For my mother, whose executor I am.",
     ):
@@ -162,9 +167,11 @@ def test_deadline_enters_the_calendar(backend: Backend, mailbox: Mailbox) -> Non
     content = attachment.get_payload(decode=True)
     assert isinstance(content, bytes)
     [entry] = icalendar.Calendar.from_ical(content).walk("VEVENT")
-    reference = received.message["Subject"].split()[-1]
+    reference = received.message["Subject"].split()[1].rstrip(":")
 
     assert attachment.get_filename() == "answer-by.ics"
+    assert attachment.get_param("method") == "PUBLISH"
+    assert str(entry["TRANSP"]) == "TRANSPARENT"
     assert reference in str(entry["SUMMARY"])
     assert entry.decoded("DTSTART") == (datetime.now(UTC) + timedelta(hours=2, days=30)).date()
     for private in (b"Calendar", b"zoe", b"example.com", b"executor"):

@@ -139,13 +139,13 @@ def life(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]
 
 
 def test_every_answer_was_given(life: Life) -> None:
-    """The session that the other tests look at went through all of it."""
+    """The session that the tests below examine met every kind of answer."""
     assert {name: answer.status_code for name, answer in life.seen.items()} == EXPECTED
 
 
 @pytest.mark.promise("not-stored")
 def test_log_holds_nothing_typed(life: Life) -> None:
-    """Each line of the log is JSON with known keys; no word, no address and no user agent is in it."""
+    """Each log line is JSON with known keys and holds no typed word, network address or user agent."""
     text = life.backend.log_file.read_bytes()
 
     assert len(life.backend.log) > len(EXPECTED)
@@ -171,7 +171,7 @@ def test_no_file_holds_what_was_typed(life: Life) -> None:
 
 @pytest.mark.promise("not-stored")
 def test_no_file_is_opened_for_writing(life: Life) -> None:
-    """From the first request on, the serving process opens, makes, moves and removes no file."""
+    """While it serves, the process opens no file for writing and creates, renames or removes none."""
     needs_debian_package("strace", "strace")
 
     assert any("form.json" in line for line in life.trace)
@@ -179,7 +179,7 @@ def test_no_file_is_opened_for_writing(life: Life) -> None:
 
 
 def test_healthz_tells_nothing(life: Life) -> None:
-    """The address for monitors answers, and no line about it is logged."""
+    """/healthz answers 200 and is not logged."""
     lines = len(life.backend.log)
 
     answer = life.backend.client.get("/healthz")
@@ -236,8 +236,8 @@ def main(sandboxed: str, folder: str, *ports: str) -> None:
 
 @pytest.mark.promise("not-stored")
 @pytest.mark.parametrize("where", ["inside", "outside"])
-def test_sandbox_bites(site: Path, tmp_path: Path, where: str) -> None:
-    """Inside, no file can be changed and no other port be reached; outside, all that is tried works."""
+def test_sandbox(site: Path, tmp_path: Path, where: str) -> None:
+    """Inside the sandbox no file can be changed and no other port reached; outside it all of that works."""
     (tmp_path / "empty").mkdir()
     for name in ("kept", "moved", "doomed"):
         (tmp_path / name).write_text("text")
@@ -278,7 +278,7 @@ def without_landlock(command: list[str], variables: dict[str, str]) -> subproces
 
 
 def test_refusal_without_landlock(site: Path) -> None:
-    """Where the kernel cannot enforce the sandbox, production does not start, and says why."""
+    """Where the kernel cannot enforce the sandbox, production does not start and says why."""
     ended = without_landlock(GUNICORN, environment(site, f"smtp://{HOST}:25", BIND=f"{HOST}:0"))
 
     assert ended.returncode != 0
@@ -286,8 +286,8 @@ def test_refusal_without_landlock(site: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_start_without_landlock_where_that_is_accepted(site: Path) -> None:
-    """Where the operator does without the sandbox, the app starts and one line of the log says so."""
+def test_start_without_landlock(site: Path) -> None:
+    """Where the operator switched the sandbox off, the app starts and logs that in one line."""
     variables = environment(site, f"smtp://{HOST}:25", FLASK_REQUIRE_SANDBOX="0")
 
     started = without_landlock(

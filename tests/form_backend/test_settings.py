@@ -27,6 +27,11 @@ WRONG = [
     ("FLASK_MAIL_RELAYS", "smtps://", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org/hush", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?x=hush", EXAMPLE),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?connections=0", "from 1 to 256"),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?connections=257", "from 1 to 256"),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?connections=3&connections=4", "from 1 to 256"),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?connections=\u0663", "from 1 to 256"),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org/?connections=3", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org:0", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org:70000", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org:hush", EXAMPLE),
@@ -110,8 +115,8 @@ def test_gunicorn_refuses_to_start(site: Path, variable: str, value: str, cure: 
     assert_one_sentence(ended.stderr.removesuffix("\n"), variable, cure)
 
 
-def test_gunicorn_approves_of_good_settings(site: Path) -> None:
-    """An operator can check the settings without serving anything."""
+def test_gunicorn_checks_the_settings(site: Path) -> None:
+    """`gunicorn --check-config` checks the settings without serving."""
     checked = subprocess.run(
         [*GUNICORN, "--check-config"],
         cwd=ROOT,
@@ -141,7 +146,7 @@ def test_gunicorn_approves_of_good_settings(site: Path) -> None:
 def test_wrong_secret_file(
     site: Path, tmp_path: Path, variable: str, content: bytes | None, cure: str
 ) -> None:
-    """A secret's file that is missing, empty or unfit ends the start; what it holds is not shown."""
+    """A missing, empty or unfit secret file ends the start, and its content is not shown."""
     file = tmp_path / "secret"
     if content is not None:
         file.write_bytes(content)
@@ -168,6 +173,7 @@ def test_user_needs_a_password(site: Path) -> None:
         ("smtp+starttls://mail.example.org", [Relay("mail.example.org", 587, "starttls", None)]),
         ("smtp://localhost", [Relay("localhost", 25, "none", None)]),
         ("smtp://[::1]:2525", [Relay("::1", 2525, "none", None)]),
+        ("smtps://mail.example.org?connections=3", [Relay("mail.example.org", 465, "tls", None, 3)]),
         ("smtp://127.0.0.9", [Relay("127.0.0.9", 25, "none", None)]),
         (
             " smtps://web%40site@mail.example.org:4650 , smtps://bücher.example.org ",
@@ -179,7 +185,7 @@ def test_user_needs_a_password(site: Path) -> None:
     ],
 )
 def test_relays(site: Path, tmp_path: Path, text: str, relays: list[Relay]) -> None:
-    """A relay is an address with a scheme; port and user may be left out, and there may be several."""
+    """A relay is an address with a scheme; port and user are optional, and there may be several."""
     (tmp_path / "password").write_text("a password\n")
     named = {"FLASK_MAIL_PASSWORD_FILE": str(tmp_path / "password")} if "@" in text else {}
 
@@ -191,7 +197,7 @@ def test_relays(site: Path, tmp_path: Path, text: str, relays: list[Relay]) -> N
 
 @pytest.mark.parametrize("secret", ["0123456789" * 4, "żółć-" * 3 + "abcdefghij" * 2, f"  {SECRET}  "])
 def test_secrets(site: Path, tmp_path: Path, secret: str) -> None:
-    """A secret is text, whatever it looks like, from a variable or a file, without the space around it."""
+    """A secret is read as text, from a variable or a file, without surrounding space."""
     (tmp_path / "secret").write_text(f"{secret}\n", "utf-8")
     variables = environment(site, RELAY, FLASK_SECRET_KEY=secret)
     from_variable = Settings.from_environ(variables)
@@ -202,7 +208,7 @@ def test_secrets(site: Path, tmp_path: Path, secret: str) -> None:
 
 
 def test_lists_and_other_good_values(site: Path, tmp_path: Path) -> None:
-    """Lists take spaces, international domains become ASCII, switches and limits are read leniently."""
+    """Lists may hold spaces, international domains become ASCII, and switches ignore case."""
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
     good = {
         "FLASK_MAIL_CA_FILE": str(tmp_path / "ca.pem"),
@@ -224,7 +230,7 @@ def test_lists_and_other_good_values(site: Path, tmp_path: Path) -> None:
 
 
 def test_defaults(site: Path) -> None:
-    """What may be left out has the value that the table of settings gives."""
+    """Each optional setting has the default that the README's table gives."""
     required = environment(site, RELAY)
     for optional in ("TOKEN_MIN_AGE", "PERSON_LIMIT", "POST_LIMIT", "SITE_LIMIT"):
         del required[f"FLASK_{optional}"]
@@ -242,7 +248,7 @@ def test_defaults(site: Path) -> None:
 
 
 def test_default_site_folder(site: Path, tmp_path: Path) -> None:
-    """The site is read from `output` in the current folder where nothing else is said."""
+    """Without FLASK_SITE_DIR the site is read from `output` in the current folder."""
     shutil.copytree(site, tmp_path / "output")
     variables = environment(site, RELAY) | {"PYTHONPATH": str(ROOT)}
     del variables["FLASK_SITE_DIR"]

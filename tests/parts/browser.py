@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import BrowserContext, Page, Response
 
-from tests.parts.forms import ENQUIRY
+from tests.parts.forms import ENQUIRY, REFERENCE
 
 OpenContext = Callable[..., BrowserContext]
 Words = dict[str, str]
@@ -37,3 +37,11 @@ def send(page: Page) -> Response:
     with page.expect_navigation() as navigation:
         page.locator("form button[type=submit]").click()
     return navigation.value
+
+
+def reference_on(page: Page) -> str:
+    """Return the reference that a thank-you page shows."""
+    assert "/enquiry/sent/" in page.url
+    found = REFERENCE.search(page.locator("main").inner_text())
+    assert found, "the page shows no reference"
+    return found[0]

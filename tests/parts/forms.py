@@ -74,16 +74,15 @@ HIDDEN = re.compile(r"⟦U\+([0-9A-F]{4,6})⟧")
 
 def labelled(received: Received) -> dict[str, str]:
     """Return the labelled lines of a mail."""
-    lines = received.text.splitlines()
-    return dict(line.split(": ", 1) for line in lines if ": " in line and not line.startswith("> "))
+    lines = [line.strip() for line in received.text.split("\n")]
+    return dict(line.split(": ", 1) for line in lines if ": " in line and not line.startswith(">"))
 
 
 def free_text(received: Received) -> str:
     """Return the free text with line prefixes taken off and hidden characters put back."""
-    after = received.text.split("\nMessage:\n", 1)[1]
-    lines = after.removesuffix("\n").split("\n")
-    assert all(line.startswith("> ") for line in lines)
-    return HIDDEN.sub(lambda mark: chr(int(mark[1], 16)), "\n".join(line[2:] for line in lines))
+    assert received.text.startswith("Message:\n")
+    lines = [line for line in received.text.split("\n") if line.startswith("  > ")]
+    return HIDDEN.sub(lambda mark: chr(int(mark[1], 16)), "\n".join(line[4:] for line in lines))
 
 
 LINES = [

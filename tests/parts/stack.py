@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,20 @@ from devtools.loopback import HOST, quiet_server
 from tests.parts.forms import ENQUIRY, SECRET, token
 from tests.parts.processes import ROOT, logging_to
 
+PROJECT = [
+    *("content", "deploy", "devtools", "docs", "form_backend", "plugins", "theme"),
+    *("Makefile", "pelicanconf.py", "publishconf.py"),
+]
+
+
+def checkout(folder: Path) -> Path:
+    """Copy the project into a folder, without the tests and what is made, and return it."""
+    folder.mkdir(exist_ok=True)
+    for name in PROJECT:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    return folder
+
 
 class BuildError(Exception):
     """A build that failed, in its own words."""
@@ -35,6 +50,7 @@ def build(
     settings: str = "publishconf.py",
     *,
     compressed: bool = False,
+    project: Path = ROOT,
     **environment: str,
 ) -> None:
     """Build a site into a folder, by default the production one of this checkout, warnings fatal."""
@@ -43,7 +59,7 @@ def build(
     if not compressed:  # half of the time, and only the web server reads it
         command += ["-e", "PRECOMPRESS_BROTLI=false", "PRECOMPRESS_GZIP=false"]
     finished = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+        command, cwd=project, env=os.environ | environment, capture_output=True, text=True, check=False
     )
     if finished.returncode:
         raise BuildError(finished.stderr) from None
@@ -156,12 +172,14 @@ def wait_until_it_serves(client: httpx.Client, process: subprocess.Popen[bytes],
 
 
 @contextmanager
-def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterator[Backend]:
-    """Run the form backend; the listening socket is ours at first, so that no request can come too early."""
+def gunicorn(
+    site: Path, relays: str, log_file: Path, project: Path = ROOT, /, **changed: str
+) -> Iterator[Backend]:
+    """Run a project's form backend; the listening socket is ours at first, so no request is too early."""
     with socket.create_server((HOST, 0), backlog=512) as listener, log_file.open("wb") as log:
         process = subprocess.Popen(
             GUNICORN,
-            cwd=ROOT,
+            cwd=project,
             env=environment(site, relays, BIND=f"fd://{listener.fileno()}", **changed),
             pass_fds=[listener.fileno()],
             stderr=log,

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def locked(path: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
 def test_every_requirement_is_pinned_by_hash(path: Path) -> None:
-    """A lock names one version of each package with its hashes, and no place to fetch it from."""
+    """A lock file pins one version of each package by hash and names no index."""
     requirements = locked(path)
 
     assert requirements
@@ -40,7 +41,7 @@ def test_every_requirement_is_pinned_by_hash(path: Path) -> None:
 
 
 def test_locks_hold_what_the_project_asks_for() -> None:
-    """Each dependency of pyproject.toml is in the locks that need it, in a version that it allows."""
+    """Each dependency in pyproject.toml is in the lock files that need it, in an allowed version."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
     asked = {
@@ -81,7 +82,7 @@ def test_readme_lists_the_settings() -> None:
     "path", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name
 )
 def test_documents_link_to_what_exists(path: Path) -> None:
-    """A link from one document to a file of the project finds it; examples are no links."""
+    """Links from documents to files of the project lead to files that exist."""
     words = CODE.sub("", path.read_text("utf-8"))
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#]+)", words)
 
@@ -104,3 +105,38 @@ def test_every_checkout_has_the_same_line_ends(tmp_path: Path) -> None:
     assert [
         path for path in files if (tmp_path / "clone" / path).read_bytes() != (ROOT / path).read_bytes()
     ] == []
+
+
+TREE_LINE = re.compile(r"^( *)([\w.]+/?)  ", re.MULTILINE)
+
+
+def tree_in(document: str) -> set[str]:
+    """Return the paths that the tree in a document shows."""
+    shown, folder = set(), ""
+    tree = (ROOT / document).read_text("utf-8").partition("```\n")[2].partition("```")[0]
+    for indent, name in TREE_LINE.findall(tree):
+        folder = folder if indent else name
+        shown.add(folder + name if indent else name)
+    return shown
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_tree_shows_what_is_there(document: str) -> None:
+    """Each path in the tree of a document exists."""
+    assert tree_in(document)
+    assert [path for path in sorted(tree_in(document)) if not (ROOT / path).exists()] == []
+
+
+def test_tree_shows_every_folder_of_the_code() -> None:
+    """CONTRIBUTING's tree has a line for each folder of the form backend and of the plugins."""
+    inits = [init for name in ("form_backend", "plugins") for init in (ROOT / name).glob("*/__init__.py")]
+
+    assert {f"{init.parent.relative_to(ROOT)}/" for init in inits} <= tree_in("CONTRIBUTING.md")
+
+
+def test_labels_load_nothing() -> None:
+    """The build imports the labels of the form without Flask or any other library."""
+    show = "import form_backend.labels, sys; print({'flask', 'wtforms', 'gevent'} & sys.modules.keys())"
+    shown = subprocess.run([sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert shown.stdout == "set()\n"

@@ -35,7 +35,6 @@ LANDMARKS = """
     - list
 """
 FORM_IN_ERROR = """
-- navigation "Breadcrumb"
 - heading [level=1]
 - alert:
   - heading [level=2]
@@ -84,7 +83,7 @@ WITHOUT_A_BORDER = """elements => elements.filter(element => {
 
 @pytest.mark.parametrize("path", ["/", "/news-articles/", "/your-information/", "/no-such-page/"])
 def test_landmarks(open_context: OpenContext, path: str) -> None:
-    """Screen readers are told of the same landmarks, in the same order, on static pages, forms and errors."""
+    """Static pages, forms and error pages have the same landmarks in the same order."""
     page = open_context().new_page()
     page.goto(path)
 
@@ -93,7 +92,7 @@ def test_landmarks(open_context: OpenContext, path: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_form_in_error(open_context: OpenContext, form: str) -> None:
-    """Of a form in error, screen readers are told the summary first, and of each field its name and state."""
+    """Screen readers get the summary of a form in error first, and each field's name and state."""
     page = open_context().new_page()
     page.goto(f"/{form}/")
     send(page)
@@ -102,7 +101,7 @@ def test_form_in_error(open_context: OpenContext, form: str) -> None:
 
 
 def test_text_spacing(open_context: OpenContext) -> None:
-    """With wider spacing of the reader's own, at 400 % zoom, no page scrolls sideways or cuts text off."""
+    """With wider text spacing at 400 % zoom, no page scrolls sideways or cuts text off."""
     page = open_context(viewport=ZOOMED, bypass_csp=True).new_page()
     wrong = {}
     for path in ONE_OF_EACH_KIND:
@@ -136,7 +135,7 @@ def is_read_after(stop: dict[str, Any], earlier: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("viewport", [ZOOMED, TELEPHONE, TABLET, DESKTOP], ids=itemgetter("width"))
 def test_focus(open_context: OpenContext, viewport: ViewportSize) -> None:
-    """Tab goes as the page is read, by rows and down each column, and nothing covers what has the focus."""
+    """Tab follows the reading order, and nothing covers the element that has the focus."""
     page = open_context(viewport=viewport, reduced_motion="reduce").new_page()
     for path in ("/", "/products/imqs-water/", "/enquiry/", "/about-us/customerprivacystatement/"):
         page.goto(path)
@@ -153,7 +152,7 @@ def test_focus(open_context: OpenContext, viewport: ViewportSize) -> None:
 
 
 def test_forced_colours(open_context: OpenContext) -> None:
-    """In forced colours, buttons and fields keep their borders, and what is current or chosen stands out."""
+    """In forced colours, buttons and fields keep their borders, and the current or chosen item stands out."""
     page = open_context(forced_colors="active").new_page()
     page.goto("/enquiry/")
     send(page)
@@ -174,7 +173,7 @@ def test_forced_colours(open_context: OpenContext) -> None:
 
 
 def test_movement(open_context: OpenContext) -> None:
-    """Nothing moves for who asks for less motion; for others, only what they have just changed."""
+    """Nothing moves for those who prefer reduced motion; for others, only what they have just changed."""
     page = open_context().new_page()
     moving = {}
     for motion in MOTIONS:
@@ -188,7 +187,7 @@ def test_movement(open_context: OpenContext) -> None:
 
 
 def test_print(open_context: OpenContext) -> None:
-    """On paper, from a dark screen too, text is dark enough, and what only a screen can use is left out."""
+    """In print, from a dark screen too, text is dark enough and screen-only parts are left out."""
     page = open_context(color_scheme="dark").new_page()
     page.emulate_media(media="print")
     found = {}
@@ -199,14 +198,14 @@ def test_print(open_context: OpenContext) -> None:
         if results.violations_count:
             found[path] = results.generate_report()
 
-        assert page.locator("nav:visible, .button:visible, .skip:visible").count() == 0
+        expect(page.locator("nav:visible, .button:visible, .skip:visible")).to_have_count(0)
 
     assert found == {}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_more_contrast(open_context: OpenContext, scheme: Literal["light", "dark"]) -> None:
-    """Who asks for more contrast gets all text in the full colour, and the contrast of level AAA holds."""
+    """With more contrast preferred, text has the full colour, and contrast reaches level AAA."""
     page = open_context(contrast="more", color_scheme=scheme).new_page()
     page.goto("/enquiry/")
     send(page)

@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
-from playwright.sync_api import BrowserContext, Locator, Page, Request
+from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
 
 from devtools.loopback import HOST
 from form_backend.forms import FORMS
@@ -21,10 +20,11 @@ from tests.parts.browser import (
     OpenContext,
     Words,
     fill,
+    reference_on,
     send,
     typed,
 )
-from tests.parts.forms import ENQUIRY, REFERENCE, expired
+from tests.parts.forms import ENQUIRY, expired
 from tests.parts.processes import free_port
 from tests.parts.relays import Mailbox, Received, smtp_server
 from tests.parts.stack import Serve, addresses, gunicorn, website
@@ -75,19 +75,11 @@ def marketing_in(received: Received) -> str:
     return str(re.findall("^Marketing.*: (.*?)\\r?$", received.text, re.MULTILINE)[0])
 
 
-def reference_on(page: Page) -> str:
-    """Return the reference that a thank-you page shows."""
-    assert SENT in page.url
-    found = REFERENCE.search(page.locator("main").inner_text())
-    assert found, "the page shows no reference"
-    return found[0]
-
-
 @pytest.mark.parametrize("java_script_enabled", [False, True])
 def test_enquiry(
     open_context: OpenContext, mailbox: Mailbox, words: Words, *, java_script_enabled: bool
 ) -> None:
-    """A form with mistakes comes back whole and says what to do; corrected, it is delivered."""
+    """A form with mistakes comes back with all its text and says what to do; corrected, it is delivered."""
     page = open_context(java_script_enabled=java_script_enabled).new_page()
     page.goto("/enquiry/")
     fill(page, words | WRONG)
@@ -97,15 +89,15 @@ def test_enquiry(
 
     assert refused.status == 422
     assert page.title().startswith("Error: ")
-    assert summary.evaluate("element => element === document.activeElement")
+    expect(summary).to_be_focused()
     assert summary.get_attribute("role") == "alert"
     assert typed(page) == words | WRONG
-    assert page.locator("[name=marketing]").is_checked()
+    expect(page.locator("[name=marketing]")).to_be_checked()
     assert mailbox.received == []
     for field, link in zip(WRONG, summary.get_by_role("link").all(), strict=True):
         link.click()
 
-        assert page.locator(f"[name={field}]:focus").count() == 1
+        expect(page.locator(f"[name={field}]")).to_be_focused()
 
     fill(page, words)
     send(page)
@@ -113,11 +105,12 @@ def test_enquiry(
     [received] = mailbox.received
 
     assert reference in received.message["Subject"]
-    assert all(line in received.text for text in words.values() for line in text.split("\n"))
+    lines = [line for text in words.values() for line in text.split("\n")]
+    assert [line for line in lines if line not in received.text] == []
 
 
 def test_marks_of_mistakes(open_context: OpenContext) -> None:
-    """Just the wrong fields are marked, and described by the summary's sentences as well as their hints."""
+    """Only the wrong fields are marked, and each is described by its hint and the summary's sentence."""
     page = open_context().new_page()
     page.goto("/enquiry/")
     fill(page, ENQUIRY | WRONG)
@@ -143,8 +136,8 @@ def described_by(page: Page, name: str) -> str:
 
 
 @pytest.mark.promise("opt-in-marketing")
-def test_marketing_stays_empty(open_context: OpenContext, mailbox: Mailbox, words: Words) -> None:
-    """A box that nobody ticked is empty, stays so after a mistake, and staff read No."""
+def test_marketing_box_stays_unticked(open_context: OpenContext, mailbox: Mailbox, words: Words) -> None:
+    """The marketing box is unticked, stays so after a mistake, and staff read No."""
     page = open_context().new_page()
     page.goto("/enquiry/")
     box = page.locator("[name=marketing]")
@@ -162,7 +155,7 @@ def test_marketing_stays_empty(open_context: OpenContext, mailbox: Mailbox, word
 
 
 def test_keyboard_alone(open_context: OpenContext, mailbox: Mailbox, words: Words) -> None:
-    """An enquiry can be sent without a mouse; the menu is skipped, each stop shows, none is the bot trap."""
+    """By keyboard alone one can skip the menu, see the focus and send, without meeting the bot trap."""
     page = open_context().new_page()
     page.goto("/enquiry/")
     page.keyboard.press("Tab")
@@ -205,8 +198,8 @@ def tab_to(page: Page, selector: str) -> None:
     pytest.fail(f"Tab does not lead to {selector}")
 
 
-def test_relay_is_away(open_context: OpenContext, serve: Serve, site: Path, words: Words) -> None:
-    """While the relay is away every word is kept, in a mail link too; once it is back, Send delivers once."""
+def test_relay_is_down(open_context: OpenContext, serve: Serve, site: Path, words: Words) -> None:
+    """While the relay is down every word is kept, in a mail link too; then Send delivers once."""
     port = free_port()
     page = open_context().new_page()
     with website(site, serve(f"smtp://{HOST}:{port}").url) as address:
@@ -219,9 +212,9 @@ def test_relay_is_away(open_context: OpenContext, serve: Serve, site: Path, word
 
         assert failed.status == 503
         assert int(failed.headers["retry-after"]) > 0
-        assert page.locator("[role=alert]").evaluate("element => element === document.activeElement")
+        expect(page.locator("[role=alert]")).to_be_focused()
         assert typed(page) == words
-        assert page.locator("[name=marketing]").is_checked()
+        expect(page.locator("[name=marketing]")).to_be_checked()
         assert [text for text in words.values() if text not in body] == []
 
         with smtp_server(port=port) as mailbox:
@@ -263,10 +256,10 @@ def foreign(_: Path) -> str:
 
 
 @pytest.mark.parametrize("token", [expired, foreign])
-def test_token(
+def test_expired_or_foreign_token(
     open_context: OpenContext, mailbox: Mailbox, site: Path, words: Words, token: Callable[[Path], str]
 ) -> None:
-    """A token that is too old or not ours costs nobody their text: it is all there, and Send works."""
+    """A token that is too old or not ours loses no text, and Send works."""
     page = open_context().new_page()
     page.goto("/enquiry/")
     fill(page, words)
@@ -306,7 +299,7 @@ def complaints_in(context: BrowserContext) -> list[str]:
 @pytest.mark.promise("no-transfer")
 @pytest.mark.promise("no-third-party")
 def test_a_whole_visit(open_context: OpenContext, site: Path, address: str, words: Words) -> None:
-    """A visit of every page and an enquiry ask no other host, store and complain of nothing."""
+    """A visit of every page and an enquiry ask no other host, store nothing, and cause no complaint."""
     context = open_context()
     complaints = complaints_in(context)
     asked = []
@@ -326,14 +319,14 @@ def test_a_whole_visit(open_context: OpenContext, site: Path, address: str, word
 
 
 def test_every_width(open_context: OpenContext, site: Path) -> None:
-    """In the dark as well, from telephone to wide screen, no page scrolls sideways or is complained of."""
+    """From telephone to wide screen, in dark too, no page scrolls sideways and no browser complains."""
     context = open_context(color_scheme="dark")
     complaints = complaints_in(context)
     page = context.new_page()
     wide = []
     for path in visited(site):
         page.goto(path)
-        for width in (360, 768, 1280, 1920, 2560):
+        for width in (320, 360, 768, 1280, 1920, 2560):
             page.set_viewport_size({"width": width, "height": 800})
             if page.evaluate(SCROLLS_SIDEWAYS):
                 wide.append((path, width))
@@ -402,7 +395,7 @@ def inaccessible(page: Page, states: Iterator[str], schemes: list[Scheme]) -> di
 
 @pytest.mark.parametrize("width", SCHEMES)
 def test_accessibility(open_context: OpenContext, width: int) -> None:
-    """axe-core, with all its rules, finds nothing on a page of each kind, light or dark."""
+    """axe-core with all its rules finds nothing on a page of each kind, light or dark."""
     page = open_context(viewport={"width": width, "height": 800}, reduced_motion="reduce").new_page()
 
     assert inaccessible(page, every_page(page, ONE_OF_EACH), SCHEMES[width]) == {}
@@ -412,14 +405,14 @@ def test_accessibility(open_context: OpenContext, width: int) -> None:
 def test_accessibility_of_forms(
     open_context: OpenContext, site: Path, failing: str, words: Words, width: int
 ) -> None:
-    """Nor does it in any state of the forms."""
+    """axe-core with all its rules finds nothing in any state of the forms."""
     page = open_context(viewport={"width": width, "height": 800}, reduced_motion="reduce").new_page()
 
     assert inaccessible(page, every_state(page, site, failing, words), SCHEMES[width]) == {}
 
 
 def test_accessibility_of_content(open_context: OpenContext, site: Path) -> None:
-    """Nor do, on any other page, the rules on what its editor can do wrong: all but those on colour."""
+    """axe-core's rules on content find nothing on any other page."""
     page = open_context().new_page()
     others = [path for path in visited(site) if path not in ONE_OF_EACH]
     found = {}
@@ -432,10 +425,12 @@ def test_accessibility_of_content(open_context: OpenContext, site: Path) -> None
     assert found == {}
 
 
-def test_no_sideways_scroll(open_context: OpenContext, site: Path, failing: str, words: Words) -> None:
-    """On the narrowest telephone no page and no state of the form is wider than the screen."""
+def test_forms_on_the_narrowest_telephone(
+    open_context: OpenContext, site: Path, failing: str, words: Words
+) -> None:
+    """On the narrowest telephone no state of the forms scrolls sideways."""
     page = open_context(viewport={"width": 320, "height": 640}).new_page()
-    states = chain(every_page(page, visited(site)), every_state(page, site, failing, words))
+    states = every_state(page, site, failing, words)
     wide = [state for state in states if page.evaluate(SCROLLS_SIDEWAYS)]
 
     assert wide == []
@@ -444,14 +439,14 @@ def test_no_sideways_scroll(open_context: OpenContext, site: Path, failing: str,
 @pytest.mark.parametrize(
     ("path", "item"),
     [
-        ("/", ".schedule li"),
+        ("/", ".products-list li"),
         ("/", ".articles li"),
         ("/products/", ".products-list li"),
         ("/news-articles/", ".articles li"),
     ],
 )
 def test_cards(open_context: OpenContext, path: str, item: str) -> None:
-    """A product or an article in a list leads to its page wherever it is pressed, on its picture too."""
+    """A product or article in a list opens wherever its card is clicked."""
     page = open_context().new_page()
     page.goto(path)
     card = page.locator(item).last
@@ -484,8 +479,10 @@ def place(locator: Locator) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_sameness(open_context: OpenContext, failing: str, words: Words, width: int) -> None:
-    """Pages of the form backend have the header, footer and style of static pages, in their places."""
+def test_form_pages_look_like_static_pages(
+    open_context: OpenContext, failing: str, words: Words, width: int
+) -> None:
+    """The form backend's pages have the header, footer, style and layout of static pages."""
     page = open_context(viewport={"width": width, "height": 800}).new_page()
     page.goto("/contact/")
     static = looks(page)
@@ -504,7 +501,7 @@ def test_sameness(open_context: OpenContext, failing: str, words: Words, width: 
 
 
 def test_form_backend_is_stopped(open_context: OpenContext, site: Path) -> None:
-    """With the form backend stopped its page is whole, has status 503 and says where else to write."""
+    """With the form backend stopped, its page is whole, has status 503 and names another way to write."""
     page = open_context().new_page()
     page.goto("/enquiry/")
     frame = looks(page)
@@ -515,15 +512,15 @@ def test_form_backend_is_stopped(open_context: OpenContext, site: Path) -> None:
         assert answer
         assert (answer.status, another.status) == (503, 200)
         assert looks(page) == frame
-        assert page.locator("form").count() == 0
-        assert page.locator("main .message").is_visible()
-        assert page.locator("main .message a[href^='mailto:']").is_visible()
+        expect(page.locator("form")).to_have_count(0)
+        expect(page.locator("main .message")).to_be_visible()
+        expect(page.locator("main .message a[href^='mailto:']")).to_be_visible()
 
 
 def test_form_backend_stops_while_typing(
     open_context: OpenContext, site: Path, serve: Serve, mailbox: Mailbox, words: Words
 ) -> None:
-    """Sent to a form backend that has stopped, the words are still there on Back, as the page says."""
+    """When the form backend stops while someone types, Back brings the typed words back."""
     backend = serve(mailbox.relay)
     with website(site, backend.url) as address:
         page = open_context().new_page()

@@ -13,7 +13,7 @@ from tests.parts.relays import Mailbox, smtp_server
 from tests.parts.stack import Backend, Serve
 
 FORMS = [("/enquiry/", ENQUIRY), ("/your-information/", REQUEST)]
-FOREIGN_TOKEN = URLSafeTimedSerializer("another key", salt="form token").dumps(["2026-11-22", 0])
+FOREIGN_TOKEN = URLSafeTimedSerializer("another key", salt="form token").dumps(["2026-01-01", 0])
 AWKWARD = "\r\n  One <b>&amp;\r\n\r\n\t\"two\" 'three' ü 漢字 \u200f </textarea><script>x</script>\r\n "
 
 
@@ -26,7 +26,7 @@ def plain(words: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize(("path", "words"), FORMS)
 def test_delivered_and_thanked(backend: Backend, mailbox: Mailbox, path: str, words: dict[str, str]) -> None:
-    """What was sent is with staff before the person is thanked, under the reference that the person sees."""
+    """Staff have the message before the person is thanked, under the reference that the person sees."""
     answer = backend.post(words, path)
 
     assert answer.status_code == 303
@@ -65,7 +65,7 @@ WRONG = [
 def test_wrong_input_is_explained(
     backend: Backend, mailbox: Mailbox, field: str, text: str, advice: str
 ) -> None:
-    """A wrong field gets a sentence that says what to do, beside it and in the summary; the rest stays."""
+    """A wrong field says what to do, beside it and in the summary; the other fields keep their text."""
     answer = backend.post(ENQUIRY | {"marketing": "yes", field: text})
     page = lxml.html.fromstring(answer.text)
 
@@ -99,8 +99,8 @@ GOOD = [
 
 
 @pytest.mark.parametrize(("field", "text"), GOOD)
-def test_people_write_as_they_do(backend: Backend, mailbox: Mailbox, field: str, text: str) -> None:
-    """Names, numbers, addresses and texts are taken as people write them, in any script."""
+def test_input_as_people_write_it(backend: Backend, mailbox: Mailbox, field: str, text: str) -> None:
+    """Names, telephone numbers, addresses and texts are accepted as people write them, in any script."""
     answer = backend.post(ENQUIRY | {"message": f"A good {field}"} | {field: text})
 
     assert answer.status_code == 303
@@ -108,7 +108,7 @@ def test_people_write_as_they_do(backend: Backend, mailbox: Mailbox, field: str,
 
 
 def test_awkward_text_comes_back_the_same(backend: Backend) -> None:
-    """Markup, quotes, white space at both ends and any script survive being shown again."""
+    """Markup, quotes, white space and any script come back unchanged when the form is shown again."""
     answer = backend.enquire(message=AWKWARD, email="wrong")
 
     assert answer.status_code == 422
@@ -118,7 +118,7 @@ def test_awkward_text_comes_back_the_same(backend: Backend) -> None:
 @pytest.mark.promise("opt-in-marketing")
 @pytest.mark.parametrize("marketing", ["no", "on", "1", "YES", ""])
 def test_consent_is_never_inferred(backend: Backend, mailbox: Mailbox, marketing: str) -> None:
-    """Only the ticked box itself is a Yes."""
+    """Only the ticked box's own value counts as consent."""
     backend.enquire(marketing=marketing, message=f"Crafted: {marketing}.")
 
     assert "Marketing by e-mail: No" in mailbox.received[0].text
@@ -137,7 +137,7 @@ def test_topic_prefills_the_message(backend: Backend) -> None:
 @pytest.mark.promise("once-off-use")
 @pytest.mark.parametrize(("path", "words"), FORMS)
 def test_same_words_go_out_once(backend: Backend, mailbox: Mailbox, path: str, words: dict[str, str]) -> None:
-    """Back and Send shows the same thanks and sends nothing more; changed words are a new message."""
+    """The same words sent again show the same thanks and send nothing; changed words are a new message."""
     words = words | {"name": "Once Only"}
     first, again = backend.post(words, path), backend.post(words, path)
     changed = backend.post(words | {"name": "Once More"}, path)
@@ -148,7 +148,7 @@ def test_same_words_go_out_once(backend: Backend, mailbox: Mailbox, path: str, w
 
 
 def test_bot_trap_never_discards_a_person(backend: Backend, mailbox: Mailbox) -> None:
-    """A filled trap brings the form back with every word and without the trap, and Send works."""
+    """With the bot trap filled in, the form comes back with every word and an empty trap, and Send works."""
     trapped = backend.enquire(website="https://example.com/", message="Filled in by a browser")
 
     assert trapped.status_code == 422
@@ -157,8 +157,8 @@ def test_bot_trap_never_discards_a_person(backend: Backend, mailbox: Mailbox) ->
     assert backend.post(shown_values(trapped), shown=trapped).status_code == 303
 
 
-def test_clock_never_loses_text(serve: Serve, mailbox: Mailbox) -> None:
-    """Sent sooner than people can type, the form comes back with every word, and Send works at once."""
+def test_sent_too_fast(serve: Serve, mailbox: Mailbox) -> None:
+    """Sent faster than people type, the form comes back with every word, and Send works at once."""
     strict = serve(mailbox.relay, FLASK_TOKEN_MIN_AGE="2")  # noqa: S106 - it is a number of seconds
     early = strict.enquire()
 
@@ -199,7 +199,7 @@ ORIGINS = [
 def test_only_our_own_page_may_send(
     backend: Backend, mailbox: Mailbox, headers: dict[str, str], status: int
 ) -> None:
-    """A post from another site is refused, the text kept; a browser that says nothing is believed."""
+    """A post from another site is refused with its text kept; without such headers the token decides."""
     host = urlsplit(backend.url).netloc
     words = ENQUIRY | {"message": f"From {headers}", "token": token(backend.form())}
     sent = {name: value.replace("HOST", host) for name, value in headers.items()}
@@ -234,7 +234,7 @@ def test_relay_down_keeps_every_word(serve: Serve) -> None:
     assert reference_in(thanks) == reference_in(failed)
 
 
-def test_thanks_cannot_be_made_up(backend: Backend) -> None:
+def test_thank_you_page_needs_our_reference(backend: Backend) -> None:
     """The thank-you page exists only for a reference that we signed."""
     statuses = [backend.client.get(f"/enquiry/sent/{query}").status_code for query in ("", "?ref=7F3K-9Q2M")]
 
@@ -253,7 +253,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: f"{refused[0]}-{refused[4]}")
 def test_refusals_are_pages(backend: Backend, refused: tuple[str, str, str, bytes, int]) -> None:
-    """Whatever is refused is answered by a page of the site with the site's headers."""
+    """Every refusal is a page of the site, with the site's headers."""
     method, path, content_type, body, status = refused
     answer = backend.client.request(method, path, headers={"Content-Type": content_type}, content=body)
     page = lxml.html.fromstring(answer.text)
@@ -274,7 +274,7 @@ LIMITS = [
 
 @pytest.mark.parametrize(("variable", "what"), LIMITS)
 def test_limits_keep_every_word(serve: Serve, mailbox: Mailbox, variable: dict[str, str], what: str) -> None:
-    """Beyond a limit: 429, when to try again, and every word still in the form."""
+    """Over a limit the answer is 429, says when to try again, and keeps every word."""
     backend = serve(mailbox.relay, **variable)
     words = ENQUIRY | {"message": f"One too many {what}"}
     first, second = backend.enquire(), backend.post(words)
@@ -287,7 +287,7 @@ def test_limits_keep_every_word(serve: Serve, mailbox: Mailbox, variable: dict[s
 
 
 def test_failures_do_not_count_against_a_person(serve: Serve, mailbox: Mailbox) -> None:
-    """Only delivered messages count for the person; the same words again do not, nor do mistakes."""
+    """Only delivered messages count against a person's limit: mistakes and repeats do not."""
     backend = serve(mailbox.relay, FLASK_PERSON_LIMIT="1 per hour")
     statuses = [backend.enquire(email="wrong").status_code for _ in range(3)]
     statuses += [backend.enquire().status_code for _ in range(3)]
@@ -297,7 +297,7 @@ def test_failures_do_not_count_against_a_person(serve: Serve, mailbox: Mailbox) 
 
 
 def test_forwarded_address_counts_only_behind_known_proxies(serve: Serve, mailbox: Mailbox) -> None:
-    """An X-Forwarded-For that the client wrote itself does not help it around the limit."""
+    """Without a known proxy, an X-Forwarded-For does not get a client around the limit."""
     backend = serve(mailbox.relay, FLASK_POST_LIMIT="1 per hour", FLASK_TRUSTED_PROXIES="0")
     words = ENQUIRY | {"token": token(backend.form())}
     statuses = [

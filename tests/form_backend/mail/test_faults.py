@@ -51,7 +51,7 @@ def debian() -> Iterator[Postfix]:
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 def test_delivery_through_postfix(serve: Serve, debian: Postfix, scheme: str) -> None:
-    """A real relay takes each word as typed, under TLS and with our login, for those whom it knows."""
+    """Postfix takes each word as typed, under TLS and with our login, for the recipients whom it knows."""
     debian.mailbox.received.clear()
     backend = serve(
         debian.relays[scheme], FLASK_ENQUIRIES_TO="nobody@example.org,sales@example.org", **debian.settings
@@ -120,8 +120,8 @@ WRAPPED = [f"{'x' * 73}{command}" for command in COMMANDS]
 
 
 @pytest.mark.parametrize("habits", HONOURED.values(), ids=HONOURED)
-def test_extensions(trusting: Backend, careless: UnreliableRelay, habits: Habits) -> None:
-    """With any set of extensions, and replies joined in one packet or split into bytes, all arrives."""
+def test_any_set_of_extensions(trusting: Backend, careless: UnreliableRelay, habits: Habits) -> None:
+    """With any set of SMTP extensions, and replies in one packet or byte by byte, the message arrives."""
     careless.behave(habits)
     lines = [f"{habits}", *LINES]
 
@@ -132,7 +132,7 @@ def test_extensions(trusting: Backend, careless: UnreliableRelay, habits: Habits
 
 @pytest.mark.parametrize("habits", NOT_HONOURED)
 def test_extensions_that_are_not_honoured(trusting: Backend, careless: UnreliableRelay, habits: str) -> None:
-    """A relay that offers what it cannot do makes no lie of the answer, and nothing typed a command."""
+    """With a relay that offers what it cannot do, the answer is true, and no typed line becomes a command."""
     enquiry = Enquiry("\n".join([f"Said to a relay that {habits}", *WRAPPED]))
     words, took = ENQUIRY | {"message": enquiry.text}, list[Received]()
 
@@ -173,7 +173,7 @@ BEFORE_THE_ENVELOPE: dict[str, tuple[Step, str]] = {
 
 @pytest.mark.parametrize(("does", "outcome"), BEFORE_THE_ENVELOPE.values(), ids=BEFORE_THE_ENVELOPE)
 def test_faults_before_the_envelope(guarded: Backend, relay: ScriptedRelay, does: Step, outcome: str) -> None:
-    """Whatever a relay does when asked for TLS or shown the login, it hears nothing of the message."""
+    """A relay that fails at STARTTLS or at the login hears nothing of the message."""
     relay.follow(EHLO=(b"250-relay\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n",), STARTTLS=does, AUTH=does)
     since = len(guarded.log)
 
@@ -218,7 +218,7 @@ def test_out_of_file_descriptors(serve: Serve, relay: ScriptedRelay) -> None:
 
 
 def test_disk_full(serve: Serve, mailbox: Mailbox) -> None:
-    """Where no file can grow, not even the log, every answer is as ever."""
+    """While no file can grow, not even the log, forms are answered as ever."""
     backend = serve(mailbox.relay)
     for pid in (backend.process.pid, *children(backend.process)):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))

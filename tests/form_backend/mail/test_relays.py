@@ -125,8 +125,8 @@ TAKEN_IN_ONE_FLIGHT: list[dict[str, Step]] = [
 
 
 @pytest.mark.parametrize("first", range(0, len(IN_ONE_FLIGHT), 5))
-def test_in_one_flight_each_reply_is_judged(serve: Serve, first: int) -> None:
-    """Envelope and message may leave together; only a 250 for both is a yes, and only a clear no is a no."""
+def test_each_reply_of_a_flight_counts(serve: Serve, first: int) -> None:
+    """In one flight, only a 250 counts as delivered, and only a clear refusal as refused."""
     cases = IN_ONE_FLIGHT[first : first + 5]
     with ExitStack() as stack:
         relays = [stack.enter_context(scripted_relay()) for _ in cases]
@@ -146,7 +146,7 @@ def test_in_one_flight_each_reply_is_judged(serve: Serve, first: int) -> None:
 
 
 def test_replies_to_one_flight_may_be_split_or_joined(serve: Serve, relay: ScriptedRelay) -> None:
-    """How replies fall into packets changes nothing."""
+    """Replies may be split over packets or joined in one."""
     backend = serve(relay.relay)
 
     for script in TAKEN_IN_ONE_FLIGHT:
@@ -156,8 +156,8 @@ def test_replies_to_one_flight_may_be_split_or_joined(serve: Serve, relay: Scrip
         assert b"BDAT" in relay.heard
 
 
-def test_relay_that_fails_in_one_flight_is_served_the_plain_way(serve: Serve, relay: ScriptedRelay) -> None:
-    """What a relay offers and does not honour costs one attempt: pressing Send again sends."""
+def test_fallback_without_pipelining(serve: Serve, relay: ScriptedRelay) -> None:
+    """After a relay failed at an extension that it offers, Send again works without the extension."""
     relay.follow(EHLO=FLIGHT, taken=(b"500 BDAT?\r\n",))
     backend = serve(relay.relay)
 
@@ -173,17 +173,20 @@ def test_relay_that_fails_in_one_flight_is_served_the_plain_way(serve: Serve, re
 
 @pytest.mark.parametrize(("recipients", "status"), [(b"550 nobody\r\n", 503), (b"250 known\r\n", 303)])
 def test_envelope_in_one_flight(serve: Serve, relay: ScriptedRelay, recipients: bytes, status: int) -> None:
-    """Without CHUNKING the envelope alone is pipelined; a relay that wants one for nobody gets none."""
+    """Without CHUNKING only the envelope is pipelined; without a recipient no message is sent."""
     relay.follow(EHLO=(b"250-relay\r\n250 PIPELINING\r\n",), RCPT=(recipients,))
 
-    answer = serve(relay.relay).enquire(message=f"{recipients!r}")
+    backend = serve(relay.relay)
+    shown = backend.form()
+    until(lambda: b"noop" in relay.heard)  # the connection that showing the form opens
+    answer = backend.post(ENQUIRY | {"message": f"{recipients!r}"}, shown=shown)
 
     assert answer.status_code == status
     assert (b"DATA\r\n.\r\n" in relay.heard) == (status == 503)
 
 
 def test_connection_is_used_again(serve: Serve, relay: ScriptedRelay) -> None:
-    """A connection waits for the next message; one that the relay ended meanwhile is replaced unnoticed."""
+    """A connection is kept for the next message; one that the relay closed meanwhile is replaced."""
     backend = serve(relay.relay)
     endings: list[Step] = [(b"250 fine\r\n", 0.1, None), (b"250 fine\r\n", 0.1, b"421 bye\r\n", 3600.0)]
 
@@ -206,23 +209,22 @@ def test_connection_is_used_again(serve: Serve, relay: ScriptedRelay) -> None:
     assert {attempt["outcome"] for attempt in backend.logged("relay")} == {"delivered"}
 
 
-def test_shown_form_opens_one_connection(serve: Serve, relay: ScriptedRelay) -> None:
-    """While someone types, a connection is made ready; a flood of page views makes no second one."""
+def test_prewarming_opens_one_connection(serve: Serve, relay: ScriptedRelay) -> None:
+    """Showing the form prewarms one connection, however often it is shown."""
     backend = serve(relay.relay)
     relay.follow()
 
     for _ in range(5):
         shown = backend.form()
-        relay.over.wait(0.05)
+        until(lambda: b"noop" in relay.heard)
 
-    assert b"noop" in relay.heard.lower()
     assert b"mail" not in relay.heard.lower()
     assert backend.post(ENQUIRY | {"message": "found it ready"}, shown=shown).status_code == 303
     assert relay.called == 1
 
 
-def test_more_than_can_wait_hear_so_at_once(serve: Serve) -> None:
-    """Beyond the bound on submissions in flight: 503 without waiting, and every word is kept."""
+def test_too_many_in_flight(serve: Serve) -> None:
+    """Over the bound on submissions in flight the answer is 503 at once, with every word kept."""
     with scripted_relay() as relay, ExitStack() as people:
         relay.follow(taken=(3600.0, b"250 fine\r\n"))
         backend = serve(relay.relay, FLASK_MAIL_DEADLINE="25")
@@ -243,15 +245,15 @@ def test_more_than_can_wait_hear_so_at_once(serve: Serve) -> None:
         assert {connection.getresponse().status for connection in waiting} == {303}
 
 
-def test_relay_that_knows_no_ehlo(scripted: Backend, relay: ScriptedRelay) -> None:
-    """A relay of the old kind is greeted with HELO."""
+def test_relay_without_ehlo(scripted: Backend, relay: ScriptedRelay) -> None:
+    """A relay that refuses EHLO is greeted with HELO."""
     relay.follow(EHLO=(b"502 what?\r\n",))
 
     assert scripted.enquire(message="to an old relay").status_code == 303
 
 
-def test_nobody_listens(serve: Serve) -> None:
-    """A relay that is not there is unreachable, and the words are kept."""
+def test_relay_that_is_down(serve: Serve) -> None:
+    """A relay that is down is unreachable, and every word is kept."""
     backend = serve(f"smtp://{HOST}:{free_port()}")
 
     assert_all_kept(backend.enquire(), ENQUIRY)
@@ -259,8 +261,10 @@ def test_nobody_listens(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("failure", [{"RCPT": LATER}, {"taken": DROP}], ids=["refused", "in-doubt"])
-def test_failure_burns_nothing(scripted: Backend, relay: ScriptedRelay, failure: dict[str, Step]) -> None:
-    """Send works again with the same reference, and once delivered the same words go out no more."""
+def test_sending_again_after_a_failure(
+    scripted: Backend, relay: ScriptedRelay, failure: dict[str, Step]
+) -> None:
+    """After a failure Send works under the same reference; delivered words are not sent again."""
     message = f"again, after {failure}"
     relay.follow(**failure)
     quoted = reference_in(scripted.enquire(message=message))
@@ -275,7 +279,7 @@ def test_failure_burns_nothing(scripted: Backend, relay: ScriptedRelay, failure:
 
 
 def test_same_words_at_the_same_moment(scripted: Backend, relay: ScriptedRelay) -> None:
-    """A second copy waits for the outcome of the first, and shares it: one mail, one reference."""
+    """A second copy waits for the first one's outcome and shares it: one mail, one reference."""
     relay.follow(taken=(0.5, b"250 fine\r\n"))
     shown = scripted.form()
     with ThreadPoolExecutor() as people:
@@ -312,7 +316,7 @@ def test_relays_are_tried_in_order_and_recently_failed_ones_last(serve: Serve, m
 def test_no_second_relay_once_the_message_is_on_its_way(
     serve: Serve, relay: ScriptedRelay, mailbox: Mailbox
 ) -> None:
-    """A message that the first relay may have goes to no other by itself, and has until the deadline."""
+    """A message that the first relay may have is not offered to the second."""
     backend = serve(f"{relay.relay},{mailbox.relay}", FLASK_MAIL_DEADLINE="2")
     relay.follow(taken=(1.4, b"250 late\r\n"))
 
@@ -330,7 +334,7 @@ def test_no_second_relay_once_the_message_is_on_its_way(
 def test_delivery_under_tls_with_login(
     serve: Serve, authority: trustme.CA, ca_file: str, tmp_path: Path, scheme: str
 ) -> None:
-    """A relay that proves who it is gets name and password, then the message; bounces go to our mailbox."""
+    """A relay with a valid certificate gets our login, then the message; bounces go to our mailbox."""
     (tmp_path / "password").write_text(f"{PASSWORD}\n")
 
     options = under(scheme, presenting(authority.issue_cert(HOST)))
@@ -354,7 +358,7 @@ def test_delivery_under_tls_with_login(
 
 
 def test_wrong_password_is_a_refusal(serve: Serve, relay: ScriptedRelay, tmp_path: Path) -> None:
-    """A relay that does not let us in has refused; the password shows nowhere."""
+    """A refused login is a refusal; no answer and no log shows the password."""
     (tmp_path / "password").write_text(PASSWORD)
     relay.follow(EHLO=(b"250-relay\r\n250 AUTH PLAIN\r\n",), AUTH=(b"535 no\r\n",))
     backend = serve(
@@ -371,7 +375,7 @@ def test_wrong_password_is_a_refusal(serve: Serve, relay: ScriptedRelay, tmp_pat
 
 
 def test_nonsense_in_the_login(serve: Serve, relay: ScriptedRelay, tmp_path: Path) -> None:
-    """A challenge that cannot be read is a relay that fails, not a fault of ours."""
+    """A login challenge that cannot be decoded counts as a failure of the relay."""
     (tmp_path / "password").write_text(PASSWORD)
     relay.follow(EHLO=(b"250-relay\r\n250 AUTH CRAM-MD5\r\n",), AUTH=(b"334 !!!x\r\n",))
     backend = serve(
@@ -385,10 +389,10 @@ def test_nonsense_in_the_login(serve: Serve, relay: ScriptedRelay, tmp_path: Pat
 
 
 @pytest.mark.promise("website-secured")
-def test_relay_that_proves_nothing_gets_nothing(
+def test_untrusted_relay_gets_nothing(
     serve: Serve, authority: trustme.CA, ca_file: str, relay: ScriptedRelay
 ) -> None:
-    """Wrong authority, wrong name, expired, no STARTTLS, no TLS: each is untrusted and gets no word."""
+    """A relay without TLS, or with a wrong or expired certificate, gets no word of the message."""
     yesterday = datetime.now(UTC) - timedelta(days=1)
     certificates = {
         "unknown authority": trustme.CA().issue_cert(HOST),
@@ -437,7 +441,7 @@ def test_tls_handshake_keeps_the_deadline(serve: Serve, relay: ScriptedRelay) ->
     ],
 )
 def test_some_recipients_refused(serve: Serve, recipients: str, status: int, refused: list[int]) -> None:
-    """Taken for one recipient is delivered, the others are logged by position only; for none is a refusal."""
+    """Accepted for one recipient is delivered, for none is refused; the log gives positions only."""
     with smtp_server(Mailbox(unknown=("first@example.org", "third@example.org"))) as mailbox:
         backend = serve(mailbox.relay, FLASK_ENQUIRIES_TO=recipients)
 
@@ -486,7 +490,7 @@ def test_mail_link_holds_the_words_or_the_reference(
     message: str,
     fits: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    """The link writes what was typed; where that is too long for a link, advice and the reference."""
+    """The mail link holds what was typed, or, if that is too long, the reference and some advice."""
     relay.follow(banner=(b"554 closed\r\n",))
 
     page = scripted.enquire(message=message)

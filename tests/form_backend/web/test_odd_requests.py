@@ -20,8 +20,8 @@ from tests.parts.stack import Backend, Serve, gunicorn
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def test_half_a_text_is_not_sent_on(backend: Backend, mailbox: Mailbox) -> None:
-    """A body that ends before its announced length is answered 400, and nothing of it is delivered."""
+def test_incomplete_body(backend: Backend, mailbox: Mailbox) -> None:
+    """A body shorter than announced is answered 400, and nothing is delivered."""
     body = urlencode({"token": token(backend.form())} | ENQUIRY | {"message": "I do NOT want to be called"})
     place = urlsplit(backend.url)
     head = f"POST /enquiry/ HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Length: {len(body)}\r\n"
@@ -42,15 +42,15 @@ def chunks(backend: Backend) -> Iterator[bytes]:
     yield b"&marketing=yes"
 
 
-def test_chunked_body_is_no_way_around_the_limit(backend: Backend, mailbox: Mailbox) -> None:
-    """A body of no announced length is refused beyond the limit, not cut off there."""
+def test_chunked_body_over_the_limit(backend: Backend, mailbox: Mailbox) -> None:
+    """A chunked body over the limit is refused, not cut off."""
     answer = backend.client.post("/enquiry/", content=chunks(backend), headers=URLENCODED)
 
     assert answer.status_code == 413
     assert mailbox.received == []
 
 
-def test_bytes_that_are_no_text(backend: Backend, mailbox: Mailbox) -> None:
+def test_body_that_is_not_utf_8(backend: Backend, mailbox: Mailbox) -> None:
     """A body that is not UTF-8 is refused with a sentence, rather than read as an empty form."""
     body = urlencode(ENQUIRY).encode() + b"&name=\xff"
     answer = backend.client.post("/enquiry/", content=body, headers=URLENCODED)
@@ -60,18 +60,27 @@ def test_bytes_that_are_no_text(backend: Backend, mailbox: Mailbox) -> None:
     assert mailbox.received == []
 
 
+@pytest.fixture(scope="module")
+def proxied(
+    site: Path, shared_mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
+    """Run a form backend behind one proxy."""
+    log_file = tmp_path_factory.mktemp("proxied") / "log"
+    with gunicorn(site, shared_mailbox.relay, log_file, FLASK_TRUSTED_PROXIES="1") as backend:
+        yield backend
+
+
 @pytest.mark.parametrize("forwarded", ["unknown", "1.2.3.4:5678", '"[2001:db8::1]:80"', "::ffff:192.0.2.7"])
-def test_odd_forwarded_addresses(serve: Serve, mailbox: Mailbox, forwarded: str) -> None:
-    """Whatever a proxy calls the client, a person's message goes through."""
-    backend = serve(mailbox.relay, FLASK_TRUSTED_PROXIES="1")
-    words = ENQUIRY | {"message": forwarded, "token": token(backend.form())}
-    answer = backend.client.post("/enquiry/", data=words, headers={"X-Forwarded-For": forwarded})
+def test_odd_forwarded_addresses(proxied: Backend, forwarded: str) -> None:
+    """Whatever address a proxy gives for the client, the message is delivered."""
+    words = ENQUIRY | {"message": forwarded, "token": token(proxied.form())}
+    answer = proxied.client.post("/enquiry/", data=words, headers={"X-Forwarded-For": forwarded})
 
     assert answer.status_code == 303
 
 
-def test_mapped_addresses_are_counted_one_by_one(serve: Serve, mailbox: Mailbox) -> None:
-    """IPv4 addresses that come in IPv6 form do not share one limit."""
+def test_ipv4_mapped_addresses(serve: Serve, mailbox: Mailbox) -> None:
+    """Clients with IPv4-mapped IPv6 addresses are counted separately."""
     backend = serve(mailbox.relay, FLASK_TRUSTED_PROXIES="1", FLASK_POST_LIMIT="1 per hour")
     words = ENQUIRY | {"message": "Mapped", "token": token(backend.form())}
     forwarded = [f"::ffff:192.0.2.{number}" for number in (1, 2, 1)]
@@ -100,7 +109,7 @@ def change(form_json: Path, **facts: Any) -> None:
 
 @pytest.mark.promise("opt-in-marketing")
 def test_consent_is_to_the_words_shown(changing: tuple[Backend, Path], mailbox: Mailbox) -> None:
-    """Consent to a wording that changed meanwhile is asked for again, so the mail quotes what was shown."""
+    """Consent is asked for again when its wording changed meanwhile, so the mail quotes what was shown."""
     backend, form_json = changing
     words = ENQUIRY | {"marketing": "yes"}
     page = backend.form()
@@ -114,8 +123,8 @@ def test_consent_is_to_the_words_shown(changing: tuple[Backend, Path], mailbox: 
     assert "Another Name may send me marketing material" in mailbox.received[0].text
 
 
-def test_sector_that_went_away(changing: tuple[Backend, Path], mailbox: Mailbox) -> None:
-    """A sector that an editor took out while the form was open is asked for again; the rest stays."""
+def test_sector_that_was_removed(changing: tuple[Backend, Path], mailbox: Mailbox) -> None:
+    """A sector that was removed while the form was open is asked for again; the rest is kept."""
     backend, form_json = changing
     page = backend.form()
     change(form_json, sectors=["Other"])
@@ -126,8 +135,8 @@ def test_sector_that_went_away(changing: tuple[Backend, Path], mailbox: Mailbox)
     assert mailbox.received == []
 
 
-def test_operator_hears_of_another_address(changing: tuple[Backend, Path]) -> None:
-    """Once the site names another address for requests than the settings do, the log says so."""
+def test_changed_address_for_requests_is_logged(changing: tuple[Backend, Path]) -> None:
+    """The log says when the site names another address for requests than the settings."""
     backend, form_json = changing
     change(form_json, requests_email="another@example.org")
     backend.post(REQUEST, "/your-information/")
@@ -135,8 +144,8 @@ def test_operator_hears_of_another_address(changing: tuple[Backend, Path]) -> No
     assert "recipients_outdated" in [line["event"] for line in backend.log]
 
 
-def test_site_that_vanished_still_serves(changing: tuple[Backend, Path], mailbox: Mailbox) -> None:
-    """With the built site gone, the last good pages go on, and the log says it once for each file."""
+def test_built_site_is_removed(changing: tuple[Backend, Path], mailbox: Mailbox) -> None:
+    """With the built site removed, the last good pages are served, and the log says so once for each file."""
     backend, form_json = changing
     backend.form()
     shutil.rmtree(form_json.parent)
@@ -151,7 +160,7 @@ def test_site_that_vanished_still_serves(changing: tuple[Backend, Path], mailbox
 def test_mail_link_goes_where_the_form_would(
     changing: tuple[Backend, Path], serve: Serve, site: Path
 ) -> None:
-    """When the relay is down, each form offers the address that its own requests go to."""
+    """While the relay is down, each form's mail link goes to the address that its messages go to."""
     _backend, form_json = changing
     change(form_json, email="general@example.org")
     backend = serve(f"smtp://{HOST}:{free_port()}", FLASK_SITE_DIR=str(form_json.parent))

@@ -45,8 +45,8 @@ def slow_clients(url: str, port: int, *modes: str) -> Iterator[None]:
             process.wait(timeout=60)
 
 
-def test_web_server_bears_slow_clients(serve: Serve, mailbox: Mailbox, site: Path, tmp_path: Path) -> None:
-    """With slow headers, bodies and readers on the line, an enquiry is delivered while all of them wait."""
+def test_nginx_with_slow_clients(serve: Serve, mailbox: Mailbox, site: Path, tmp_path: Path) -> None:
+    """With clients connected that send headers or bodies or read slowly, nginx passes an enquiry on."""
     folder, port = tmp_path / "nginx", free_port()
     backend = serve(mailbox.relay, FLASK_TRUSTED_PROXIES="1", **CONNECTIONS)
     # slowhttptest names no server in TLS, which our configuration wants: it gets a port of its own.
@@ -63,8 +63,8 @@ def test_web_server_bears_slow_clients(serve: Serve, mailbox: Mailbox, site: Pat
         assert connections(port) >= EACH * len(SLOW)
 
 
-def test_gunicorn_bears_slow_clients(serve: Serve, mailbox: Mailbox) -> None:
-    """Without a web server in front, an enquiry is delivered while they wait: none of them holds a thread."""
+def test_gunicorn_with_slow_clients(serve: Serve, mailbox: Mailbox) -> None:
+    """With slow clients connected and no web server in front, an enquiry is delivered."""
     backend = serve(mailbox.relay)
     shown, port = backend.form(), httpx.URL(backend.url).port or 0
     with slow_clients(backend.url, port, *SLOW):

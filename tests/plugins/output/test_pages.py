@@ -230,12 +230,12 @@ def test_every_page(pages: Pages, rule: Rule) -> None:
 
 
 def test_every_answer(answers: Pages) -> None:
-    """Each page of the form backend keeps all the rules of the built ones."""
+    """Each page of the form backend keeps all the rules for built pages."""
     assert {rule.__name__: found for rule in RULES if (found := breaches(answers, rule))} == {}
 
 
-def test_home_page_with_everything_on_it(pages: Pages, site: Path) -> None:
-    """The home page and all that it loads come to at most 60 KB."""
+def test_home_page_weight(pages: Pages, site: Path) -> None:
+    """The home page and everything that it loads have at most 60 KB."""
     loaded = pages["/"].find("//link[@rel='icon' or @rel='stylesheet']/@href | //@src")
     files = [site / "index.html", *(site / address.lstrip("/") for address in loaded)]
 
@@ -250,8 +250,8 @@ def test_no_two_pages_alike(pages: Pages, said: str) -> None:
     assert [text for text, count in uses.items() if count > 1] == []
 
 
-def test_addresses_of_pages(pages: Pages, form_json: dict[str, Any]) -> None:
-    """Each page names its one address for search engines, or asks not to be listed."""
+def test_canonical_addresses(pages: Pages, form_json: dict[str, Any]) -> None:
+    """Each page names its canonical address or asks not to be listed."""
     said = "//link[@rel='canonical']/@href | //meta[@name='robots']/@content"
     wrong = {
         address: found
@@ -263,7 +263,7 @@ def test_addresses_of_pages(pages: Pages, form_json: dict[str, Any]) -> None:
 
 
 def test_links(pages: Pages, answers: Pages, site: Path, form_json: dict[str, Any]) -> None:
-    """Every link inside the site leads to a page or file, a place on it, a topic that the form knows."""
+    """Every link inside the site leads to a page, file, heading or topic that exists."""
     broken = []
     for page in [*pages.values(), *answers.values()]:
         for link in page.find("//@href | //@src | //@action | //meta[@property='og:url']/@content"):
@@ -284,7 +284,7 @@ def test_links(pages: Pages, answers: Pages, site: Path, form_json: dict[str, An
 
 @pytest.mark.promise("website-secured")
 def test_one_stylesheet(pages: Pages, answers: Pages, form_json: dict[str, Any]) -> None:
-    """All pages inline the same stylesheet, and the policy allows it, no other, and no script."""
+    """All pages inline the same stylesheet, and the policy allows that one, no other, and no script."""
     styles = {tuple(page.find("//style/text()")) for page in [*pages.values(), *answers.values()]}
     [[style]] = styles
     policy = form_json["headers"]["Content-Security-Policy"].split("; ")
@@ -295,7 +295,7 @@ def test_one_stylesheet(pages: Pages, answers: Pages, form_json: dict[str, Any])
 
 
 def test_frames(pages: Pages) -> None:
-    """The pages that the form backend fills hold each gap once and in order; no other page holds one."""
+    """The pages that the form backend fills hold each gap once and in order; no other page holds any."""
     frames = {address: page.html for address, page in pages.items() if any(m in page.html for m in MARKS[1:])}
 
     assert set(frames) == FRAMES
@@ -305,7 +305,7 @@ def test_frames(pages: Pages) -> None:
 
 
 def test_form_json(pages: Pages, form_json: dict[str, Any]) -> None:
-    """form.json says all that the form backend reads, and it is true of the site."""
+    """form.json holds everything that the form backend reads, and it is true of the site."""
     versions = form_json["statement_sha256"]
     files = {day: (ROOT / f"content/privacy/{day}.md").read_bytes() for day in versions}
 
@@ -365,7 +365,7 @@ def section(page: Page, heading_id: str) -> list[lxml.html.HtmlElement]:
 
 
 @pytest.mark.parametrize("heading_id", FACTS)
-def test_statement(pages: Pages, heading_id: str) -> None:
+def test_statement_says(pages: Pages, heading_id: str) -> None:
     """The privacy statement says each of its eleven facts, under a heading that can be linked to."""
     paragraphs = " ".join(element.text_content() for element in section(pages[STATEMENT], heading_id))
     text = " ".join(re.sub("[“”]", '"', paragraphs).split()).casefold()
@@ -375,7 +375,7 @@ def test_statement(pages: Pages, heading_id: str) -> None:
 
 @pytest.mark.promise("only-these-fields")
 def test_statement_names_what_the_form_asks(pages: Pages, backend: Backend) -> None:
-    """What the statement says is collected are the form's fields, and no others, under the same names."""
+    """The statement lists the form's fields, under the same labels, and no others."""
     labels = [
         label.text.strip()
         for label in lxml.html.fromstring(backend.form().text).xpath("//label")
@@ -390,8 +390,8 @@ def test_statement_names_what_the_form_asks(pages: Pages, backend: Backend) -> N
     assert listed == labels
 
 
-def test_addresses_that_the_world_links_to(pages: Pages) -> None:
-    """The statement is where links from elsewhere expect it; so is all that was published, or it leads on."""
+def test_published_addresses(pages: Pages) -> None:
+    """Every address that was published is a page or redirects to one."""
     published = tomllib.loads((ROOT / "content/published.toml").read_text("utf-8"))["addresses"]
 
     assert {STATEMENT, *published} <= {*pages, *ORGANISATION["redirects"]}
@@ -402,15 +402,15 @@ def files_of(folder: Path) -> dict[Path, bytes]:
     return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def test_same_bytes(site: Path, tmp_path: Path) -> None:
-    """Building again, in another time zone and with other hash seeds, gives the same bytes."""
+def test_builds_are_reproducible(site: Path, tmp_path: Path) -> None:
+    """Building again, in another time zone and with another hash seed, gives the same bytes."""
     build(tmp_path, compressed=True, TZ="Pacific/Auckland", PYTHONHASHSEED="1")
 
     assert files_of(tmp_path) == files_of(site)
 
 
 def test_reload_script(tmp_path: Path) -> None:
-    """The development site, unlike the production one, reloads itself."""
+    """The development site loads the reload script; the production site does not."""
     build(tmp_path, settings="pelicanconf.py")
     home = Page("/", (tmp_path / "index.html").read_text("utf-8"))
 
@@ -418,7 +418,7 @@ def test_reload_script(tmp_path: Path) -> None:
 
 
 def test_drafts_stay_in_preview(tmp_path: Path) -> None:
-    """A draft, or what is dated later, shows in preview, marked, at its address; production has neither."""
+    """Drafts and pages dated ahead show in preview, marked as such, and are absent from production."""
     content = shutil.copytree(ROOT / "content", tmp_path / "content")
     for path, text in UNFINISHED.items():
         (content / path).write_text(text, "utf-8")

@@ -5,7 +5,7 @@ import shutil
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ import pytest
 
 from devtools.loopback import HOST
 from tests.parts.processes import ROOT, free_port
-from tests.parts.stack import addresses, build, website
+from tests.parts.stack import addresses, build, once, statement_in_force, website
 from tests.parts.web_server import nginx
 
 ATOM = {"atom": "http://www.w3.org/2005/Atom"}
 SITEMAP = {"sitemap": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 PNG_SIZE = struct.Struct(">16x2I")  # where a PNG file says how wide and high it is
 ARTICLE = "/news-articles/maintenance-strategy/"
-MODIFIED = "2026-11-23"
+MODIFIED = datetime.now(UTC).date().isoformat()
 IMAGE = "images/plan.png"
 FOR_GOOD = "public, max-age=31536000, immutable"
 OLD = {"/old-page": "/products/", "/old/Page.aspx": "/about-us/", f"/{'long/' * 30}": "/contact/"}
@@ -60,16 +60,18 @@ def settings(folder: Path, redirects: dict[str, str]) -> str:
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a site with old addresses, an image, and two pages that say when they were changed."""
-    folder = tmp_path_factory.mktemp("changed")
-    content = shutil.copytree(ROOT / "content", folder / "content")
-    shutil.copy(ROOT / "theme/static/share/network.png", content / IMAGE)
-    with (content / "news/maintenance-strategy.md").open("a", encoding="utf-8") as article:
-        article.write(f"\n![A plan](/{IMAGE})\n")
-    for name in ("news/maintenance-strategy.md", "pages/contact.md"):
-        path = content / name
-        path.write_text(f"Modified: {MODIFIED}\n{path.read_text('utf-8')}", "utf-8")
-    build(folder / "site", content, settings(folder, OLD), SITE_DATE="2026-11-24")
-    return folder / "site"
+
+    def make(folder: Path) -> None:
+        content = shutil.copytree(ROOT / "content", folder / "content")
+        shutil.copy(ROOT / "theme/static/share/network.png", content / IMAGE)
+        with (content / "news/maintenance-strategy.md").open("a", encoding="utf-8") as article:
+            article.write(f"\n![A plan](/{IMAGE})\n")
+        for name in ("news/maintenance-strategy.md", "pages/contact.md"):
+            path = content / name
+            path.write_text(f"Modified: {MODIFIED}\n{path.read_text('utf-8')}", "utf-8")
+        build(folder / "site", content, settings(folder, OLD), SITE_DATE=MODIFIED)
+
+    return once(tmp_path_factory, "changed", make) / "site"
 
 
 def below(folder: str, address: str) -> bool:
@@ -82,8 +84,8 @@ def properties(page: lxml.html.HtmlElement) -> dict[str, str]:
     return {meta.get("property", ""): meta.get("content", "") for meta in page.xpath("//meta[@property]")}
 
 
-def test_pictures(listed: Listed, site: Path, home: str) -> None:
-    """Each page names a small picture for links to it by its whole address, in its true size and in words."""
+def test_share_pictures(listed: Listed, site: Path, home: str) -> None:
+    """Each page names a small picture by its full address, with its true size and a description."""
     for address, page in listed.items():
         said = properties(page)
         picture = (site / said["og:image"].removeprefix(f"{home}/")).read_bytes()
@@ -96,12 +98,12 @@ def test_pictures(listed: Listed, site: Path, home: str) -> None:
 
 
 def test_pages_with_a_drawing_have_pictures_of_their_own(listed: Listed) -> None:
-    """A page that opens with a drawing shows its own picture, once it was made; the others share one."""
+    """A page with a drawing shows its own picture, once it was made; the others share one."""
     made = {path.stem for path in (ROOT / "theme/static/share").iterdir()}
     pictures = {
         address: Path(properties(page)["og:image"]).name.partition(".")[0] for address, page in listed.items()
     }
-    drawn = {address for address, page in listed.items() if page.xpath("//main/header//figure")}
+    drawn = {address for address, page in listed.items() if page.xpath("//main//figure")}
     own = {address: Path(address).name for address in drawn if Path(address).name in made}
 
     assert pictures == dict.fromkeys(listed, "network") | own
@@ -123,7 +125,7 @@ def strings(data: Any) -> list[str]:
 
 
 def test_structured_data(listed: Listed, site: Path, home: str) -> None:
-    """Structured data says of each page what it is, and names no address that is not there."""
+    """Structured data names each page's kind and only addresses that exist."""
     kinds = {address: set(entries(page)) for address, page in listed.items()}
     texts = {text for page in listed.values() for text in strings(list(entries(page).values()))}
     paths = {text.removeprefix(home).partition("#")[0] for text in texts if text.startswith(home)}
@@ -136,18 +138,18 @@ def test_structured_data(listed: Listed, site: Path, home: str) -> None:
 
 
 def test_structured_data_says_what_the_page_says(listed: Listed, home: str) -> None:
-    """Headline, dates and the way from the home page are those that readers see."""
+    """Structured data has the headline, dates and breadcrumb that readers see."""
     for address, page in listed.items():
         data = entries(page)
         heading = page.xpath("normalize-space(//h1)")
         if address != "/":
             steps = data["BreadcrumbList"]["itemListElement"]
-            shown = page.xpath("//nav[@aria-label='Breadcrumb']//a")
+            links = page.xpath("//nav[@aria-label='Breadcrumb']//a")
+            shown = [(link.get("href"), link.text_content()) for link in links] or [("/", "Home")]
 
-            assert [step["item"] for step in steps] == [
-                f"{home}{path}" for path in [*(link.get("href") for link in shown), address]
+            assert [(step["item"], step["name"]) for step in steps] == [
+                (f"{home}{path}", name) for path, name in [*shown, (address, heading)]
             ]
-            assert [step["name"] for step in steps] == [*(link.text_content() for link in shown), heading]
         if article := data.get("NewsArticle"):
             assert article["headline"] == heading
             assert article["datePublished"][:10] == page.xpath("string(//time/@datetime)")
@@ -156,7 +158,7 @@ def test_structured_data_says_what_the_page_says(listed: Listed, home: str) -> N
 
 
 def test_no_data_on_pages_that_are_not_listed(site: Path, listed: Listed) -> None:
-    """Error pages and thank-you pages say nothing to search engines but to keep away."""
+    """Error pages and thank-you pages have no structured data."""
     others = [path for address, path in addresses(site).items() if address not in listed]
 
     assert others
@@ -173,7 +175,7 @@ def last_modified(site: Path) -> dict[str, str]:
 
 
 def test_sitemap(site: Path, listed: Listed, home: str) -> None:
-    """The sitemap lists just the pages that may be listed, and robots.txt says where it is."""
+    """The sitemap lists exactly the pages that may be listed, and robots.txt names the sitemap."""
     robots = (site / "robots.txt").read_text("utf-8").splitlines()
 
     assert set(last_modified(site)) == {f"{home}{address}" for address in listed}
@@ -181,10 +183,10 @@ def test_sitemap(site: Path, listed: Listed, home: str) -> None:
 
 
 def test_dates_in_sitemap(changed: Path, home: str) -> None:
-    """The sitemap gives the day on which a page was changed, where the page or its version says so."""
+    """The sitemap gives the day on which a page changed, where that is known."""
     said = last_modified(changed)
     statement = "/about-us/customerprivacystatement/"
-    known = {ARTICLE: MODIFIED, "/contact/": MODIFIED, statement: "2026-11-22", "/about-us/": ""}
+    known = {ARTICLE: MODIFIED, "/contact/": MODIFIED, statement: statement_in_force(), "/about-us/": ""}
 
     assert {address: said[home + address] for address in known} == known
 
@@ -212,14 +214,14 @@ def test_feed(site: Path, home: str) -> None:
 
 
 def test_feed_is_announced(listed: Listed) -> None:
-    """Every page tells feed readers where the news is."""
+    """Every page links to the news feed."""
     announced = "//link[@rel='alternate' and @type='application/atom+xml']/@href"
 
     assert {page.xpath(announced)[0] for page in listed.values()} == {"/news-articles/atom.xml"}
 
 
-def test_article_that_was_changed(changed: Path, home: str) -> None:
-    """The day on which an article was changed stands in the feed and its data, beside the day it came out."""
+def test_changed_article(changed: Path, home: str) -> None:
+    """A changed article has both days, of publication and of change, in the feed and its data."""
     feed = lxml.etree.parse(changed / "news-articles/atom.xml")
     [entry] = feed.xpath(f"//atom:entry[atom:link/@href='{home}{ARTICLE}']", namespaces=ATOM)
     data = entries(lxml.html.parse(changed / ARTICLE.strip("/") / "index.html").getroot())["NewsArticle"]
@@ -244,8 +246,8 @@ def production(site: Path, folder: Path) -> Iterator[httpx.Client]:
         yield web.client
 
 
-def test_pictures_are_kept_for_good(changed: Path, tmp_path: Path, home: str) -> None:
-    """Browsers may keep a picture for a year, since another content would give it another address."""
+def test_pictures_are_cached_for_a_year(changed: Path, tmp_path: Path, home: str) -> None:
+    """Browsers may cache a picture for a year, since its address has the hash of its content."""
     shown = "//link[@rel='icon']/@href | //meta[@property='og:image']/@content | //img/@src"
     pages = [lxml.html.parse(file) for file in addresses(changed).values()]
     named = {picture.removeprefix(home) for page in pages for picture in page.xpath(shown)}
@@ -260,7 +262,7 @@ def test_pictures_are_kept_for_good(changed: Path, tmp_path: Path, home: str) ->
 
 @pytest.mark.parametrize("served", [embedded, production])
 def test_old_addresses(changed: Path, tmp_path: Path, served: Served) -> None:
-    """An old address leads to the page that took its place, for good; the other pages stay as they are."""
+    """An old address redirects permanently to its new page; other pages are not affected."""
     with served(changed, tmp_path) as client:
         answers = {old: client.get(old) for old in OLD}
         page, missing = client.get("/products/"), client.get("/old-page/no-such-page")

@@ -5,32 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import lxml.html
 import pytest
 
+from tests.parts.forms import labelled, shown_values
 from tests.parts.processes import ROOT
 from tests.parts.promises import register
 from tests.parts.relays import Mailbox
-from tests.parts.stack import Backend
-
-SOURCES = ["content", "docs", "theme", "plugins", "form_backend", "pelicanconf.py", "publishconf.py"]
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """Return a copy of what a build needs, to be spoilt."""
-    for name in SOURCES:
-        source = ROOT / name
-        shutil.copytree(source, tmp_path / name) if source.is_dir() else shutil.copy(source, tmp_path)
-    return tmp_path
-
-
-def statement_in_force(root: Path, site: Path) -> Path:
-    """Return the Markdown file of the statement in force."""
-    version = json.loads((site / "form.json").read_text("utf-8"))["statement"]
-    return root / "content" / "privacy" / f"{version}.md"
+from tests.parts.stack import Backend, build, checkout, gunicorn, put_on_record, statement_in_force
 
 
 def spoil(path: Path, old: str, new: str) -> None:
@@ -40,20 +25,21 @@ def spoil(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), "utf-8")
 
 
-def complaints_of_build(checkout: Path) -> list[str]:
+def complaints_of_build(project: Path) -> list[str]:
     """Return what a build that must fail says, less where and in which version it says so."""
-    command = [sys.executable, "-m", "pelican", "-s", "publishconf.py", "-o", str(checkout / "output")]
+    command = [sys.executable, "-m", "pelican", "-s", "publishconf.py", "-o", str(project / "output")]
     command += ["--log-handler", "plain"]
-    finished = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    finished = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert finished.returncode
     return re.findall(r"^content/privacy/[\d-]+\.md:\d+: (.*)$", finished.stderr, re.MULTILINE)
 
 
 @pytest.mark.promise("only-these-fields")
-def test_changed_words_stop_the_build(checkout: Path, site: Path) -> None:
-    """A statement that lists more or less than the form asks stops the build with file, line and cure."""
-    spoil(statement_in_force(checkout, site), "- E-mail address\n", "- Shoe size\n")
-    complaints = complaints_of_build(checkout)
+def test_changed_words_stop_the_build(tmp_path: Path) -> None:
+    """A statement that lists more or less than the form asks for stops the build and says what to do."""
+    project = checkout(tmp_path)
+    spoil(project / "content/privacy" / f"{statement_in_force()}.md", "- E-mail address\n", "- Shoe size\n")
+    complaints = complaints_of_build(project)
 
     assert (
         'The statement says that we collect "Shoe size", but no field of the form has this label. '
@@ -66,27 +52,80 @@ def test_changed_words_stop_the_build(checkout: Path, site: Path) -> None:
 
 
 @pytest.mark.promise("only-these-fields")
-def test_changed_form_stops_the_build(checkout: Path) -> None:
-    """A field that is asked for under another label, or anew, stops the build."""
-    spoil(checkout / "form_backend" / "labels.py", '"Sector or industry",', '"Identity number",')
-    complaints = "\n".join(complaints_of_build(checkout))
+def test_changed_form_stops_the_build(tmp_path: Path) -> None:
+    """A form that asks for a field under another label stops the build."""
+    project = checkout(tmp_path)
+    spoil(project / "form_backend" / "labels.py", '"Sector or industry",', '"Identity number",')
+    complaints = "\n".join(complaints_of_build(project))
 
     assert '"Sector or industry", but no field of the form has this label' in complaints
     assert 'asks for "Identity number", but the statement does not list it' in complaints
 
 
-def test_register_is_the_statement(site: Path) -> None:
-    """docs/promises.md lists the promises that the statement in force marks, no more and no fewer."""
-    marked = re.findall(r"\{:.*#promise-([a-z-]+)", statement_in_force(ROOT, site).read_text("utf-8"))
+DAY = f"{datetime.now(UTC).year + 1}-06-01"
+NEW_FIELD = """
+    organisation = StringField(
+        COLLECTED["organisation"], [at_most(120), Optional()], filters=[single_line]
+    )
+    sector = SelectField("""
+
+
+@pytest.fixture
+def with_a_new_field(tmp_path: Path) -> Path:
+    """Return a checkout in which CONTRIBUTING's recipe for a new field was followed."""
+    project = checkout(tmp_path / "project")
+    labels, form = project / "form_backend/labels.py", project / "form_backend/forms/enquiry.py"
+    spoil(labels, '    "sector":', '    "organisation": "Organisation",\n    "sector":')
+    spoil(labels, "SINCE: dict[str, str] = {}", f'SINCE: dict[str, str] = {{"organisation": "{DAY}"}}')
+    spoil(form, "\n    sector = SelectField(", NEW_FIELD)
+    spoil(form, "import YesField,", "import YesField, at_most, single_line,")
+    spoil(form, "from wtforms import SelectField", "from wtforms import SelectField, StringField")
+    spoil(
+        form, "from form_backend.labels", "from wtforms.validators import Optional\nfrom form_backend.labels"
+    )
+    privacy = project / "content/privacy"
+    new = (privacy / f"{statement_in_force()}.md").read_text("utf-8")
+    (privacy / f"{DAY}.md").write_text(new.replace("- E-mail", "- Organisation\n- E-mail"), "utf-8")
+    for draft in privacy.glob("*.md"):
+        if "\nStatus: draft\n" in draft.read_text("utf-8"):
+            draft.unlink()
+    put_on_record(project / "content")
+    return project
+
+
+@pytest.mark.promise("only-these-fields")
+@pytest.mark.parametrize("asked", [False, True], ids=["before its day", "from its day"])
+def test_new_field_is_asked_from_its_day(
+    with_a_new_field: Path,
+    mailbox: Mailbox,
+    tmp_path: Path,
+    asked: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """Field and version are deployed before; the nightly build alone has the form ask, and the mail tell."""
+    site = tmp_path / "site"
+    build(site, with_a_new_field / "content", project=with_a_new_field, SITE_DATE=DAY if asked else "")
+    with gunicorn(site, mailbox.relay, tmp_path / "log", with_a_new_field) as backend:
+        shown = shown_values(backend.form())
+        answer = backend.enquire(organisation="Water Board")
+
+    assert ("organisation" in shown) == asked
+    assert answer.status_code == 303
+    assert labelled(mailbox.received[0]).get("Organisation") == ("Water Board" if asked else None)
+
+
+def test_register_lists_the_promises_of_the_statement() -> None:
+    """The register lists exactly the promises that are marked in the statement in force."""
+    text = (ROOT / "content/privacy" / f"{statement_in_force()}.md").read_text("utf-8")
+    marked = re.findall(r"\{:.*#promise-([a-z-]+)", text)
 
     assert sorted(marked) == sorted(register())
 
 
 @pytest.mark.promise("agreement-on-request")
 def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
-    """The statement's link opens the form with the request for the agreement already written."""
+    """The statement's link opens the form with the request for the agreement prefilled."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
-    [link] = page.xpath("//*[@id='promise-agreement-on-request']//a/@href")
+    [link] = page.xpath("//*[@id='promise-agreement-on-request']//a[not(@class='kept')]/@href")
     message = lxml.html.fromstring(backend.form(link).text).get_element_by_id("message").text_content()
 
     assert "Annual Licence and Software Maintenance Agreement" in message
@@ -94,9 +133,9 @@ def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
 
 @pytest.mark.promise("update-or-delete")
 def test_statement_names_who_gets_requests(site: Path, backend: Backend, mailbox: Mailbox) -> None:
-    """The address that the statement names is the one that a request goes to, and its form is linked."""
+    """Requests go to the address that the statement names, and the statement links to their form."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
-    form, mailto = page.xpath("//*[@id='promise-update-or-delete']//a/@href")
+    form, mailto = page.xpath("//*[@id='promise-update-or-delete']//a[not(@class='kept')]/@href")
     words = {"request": "update", "name": "Named", "email": "named@example.com", "details": "Which?"}
     backend.post(words, form)
 
@@ -104,8 +143,8 @@ def test_statement_names_who_gets_requests(site: Path, backend: Backend, mailbox
 
 
 @pytest.mark.parametrize("path", ["index.html", "sent/index.html"])
-def test_pages_say_what_the_organisation_file_says(site: Path, path: str) -> None:
-    """The pages about requests name the days that the mail to staff counts with."""
+def test_days_to_answer_a_request(site: Path, path: str) -> None:
+    """The pages about requests give the same number of days as the mail to staff."""
     facts = json.loads((site / "form.json").read_text("utf-8"))
     words = lxml.html.parse(site / "your-information" / path).getroot().text_content()
 
@@ -116,17 +155,20 @@ def test_pages_say_what_the_organisation_file_says(site: Path, path: str) -> Non
 MARKED = "import pytest\n\n\n@pytest.mark.promise({promise!r})\ndef test_it() -> None:\n    assert True\n"
 RUNS = [
     ("kept", 0, "kept code proved here by 1 test It is."),
-    ("unheard-of", 1, "A test proves unheard-of, but promises.md knows no such promise."),
+    ("unheard-of", 1, "A test proves unheard-of, but promises.toml knows no such promise."),
     ("unheard-of", 1, "kept is kept by code, but no test is marked @pytest.mark.promise('kept')."),
 ]
 
 
-@pytest.mark.parametrize(("promise", "status", "sentence"), RUNS)
-def test_promise_without_test_fails_the_run(tmp_path: Path, promise: str, status: int, sentence: str) -> None:
-    """A promise kept by code without a test, or a test of a promise no longer there, fails the tests."""
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "promises.md").write_text(
-        "| kept | code | It is. |\n| theirs | company | They do. |\n"
+@pytest.mark.parametrize(
+    ("promise", "status", "sentence"), RUNS, ids=["both agree", "unknown promise", "promise without a test"]
+)
+def test_promises_and_tests_must_agree(tmp_path: Path, promise: str, status: int, sentence: str) -> None:
+    """A promise kept by code but without a test, or a test of an unknown promise, fails the test run."""
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "promises.toml").write_text(
+        'kept = {promise = "Kept.", kept_by = "code", how = "It is."}\n'
+        'theirs = {promise = "Theirs.", kept_by = "company", how = "They do."}\n'
     )
     (tmp_path / "tests" / "parts").mkdir(parents=True)
     shutil.copy(ROOT / "tests" / "parts" / "promises.py", tmp_path / "tests" / "parts")

@@ -6,7 +6,6 @@ import shutil
 from copy import deepcopy
 from hashlib import sha256
 from pathlib import Path
-from subprocess import CalledProcessError
 from typing import Literal
 
 import pytest
@@ -17,7 +16,7 @@ from playwright.sync_api import Browser
 from tests.parts.forms import ENQUIRY
 from tests.parts.processes import ROOT
 from tests.parts.relays import Mailbox
-from tests.parts.stack import build, gunicorn, put_on_record, website
+from tests.parts.stack import BuildError, build, gunicorn, once, put_on_record, website
 
 NO_FORMS = "http://127.0.0.1:9"  # nothing listens there
 STATEMENT = "about-us/customerprivacystatement"
@@ -90,8 +89,10 @@ def links(statement: HtmlElement) -> set[str]:
 
 
 def article(site: Path, *path: str) -> HtmlElement:
-    """Return the text of the statement on a page."""
+    """Return the text of the statement on a page, without the links to what keeps its promises."""
     [text] = page(site, *path).iter("article")
+    for link in text.find_class("kept"):
+        link.drop_tree()
     return text
 
 
@@ -106,9 +107,11 @@ def words(element: HtmlElement, without: str = "none") -> list[str]:
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a site whose statement has every version of ours, the last one in force."""
-    folder = tmp_path_factory.mktemp("many")
-    build(folder / "site", content(folder, published(*DAYS)), SITE_DATE=TODAY)
-    return folder / "site"
+
+    def make(folder: Path) -> None:
+        build(folder / "site", content(folder, published(*DAYS)), SITE_DATE=TODAY)
+
+    return once(tmp_path_factory, "versions", make) / "site"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_schedule(tmp_path: Path, today: str, in_force: str, coming: list[str]) -> None:
-    """The newest version that has begun is in force; those to come are announced there; all can be read."""
+    """The newest version that has begun is in force, later ones are announced, and all can be read."""
     files = published(*DAYS[:3])
     site = tmp_path / "site"
     build(site, content(tmp_path, files), SITE_DATE=today)
@@ -140,14 +143,15 @@ def test_schedule(tmp_path: Path, today: str, in_force: str, coming: list[str]) 
 
 @pytest.mark.parametrize("day", DAYS)
 def test_version(many: Path, day: str) -> None:
-    """A version says from when, its file's hash, what it holds, what changed, and which others there are."""
+    """A version's page gives its day, its file's hash, its contents, what changed, and the other versions."""
     version = page(many, day)
     headings = version.xpath("//article/h2/@id")
     before_the_text = version.xpath("//main/header")[0]
 
     assert before_the_text.xpath(".//time/@datetime")[0] == day
-    assert sha256(f"{HEAD}\n{VERSIONS[day]}".encode()).hexdigest()[:12] in before_the_text.text_content()
-    assert version.xpath("//nav[@class='toc']//a/@href") == [f"#{heading}" for heading in headings]
+    assert sha256(f"{HEAD}\n{VERSIONS[day]}".encode()).hexdigest()[:12] in version.text_content()
+    contents = version.xpath("//nav[@aria-label='On this page']//a/@href")
+    assert contents == [f"#{heading}" for heading in headings]
     assert links(version) >= {f"{other}/" for other in DAYS} | {f"{other}/changes/" for other in DAYS[1:]}
     assert (f"{day}/changes/" in links(before_the_text)) == (day != DAYS[0])
     assert (many / STATEMENT / day / "changes").exists() == (day != DAYS[0])
@@ -155,7 +159,7 @@ def test_version(many: Path, day: str) -> None:
 
 @pytest.mark.parametrize("day", DAYS[1:], ids=list(EDITS)[1:])
 def test_what_changed(many: Path, day: str) -> None:
-    """Less what is taken out, the words are the new version's; less what is added, the old one's."""
+    """Without the deletions the words are the new version's; without the additions, the old version's."""
     changes = article(many, day, "changes")
     new, old = (article(many, other) for other in (day, DAYS[DAYS.index(day) - 1]))
 
@@ -166,7 +170,7 @@ def test_what_changed(many: Path, day: str) -> None:
 
 @pytest.mark.parametrize("day", DAYS[1:], ids=list(EDITS)[1:])
 def test_marks_are_spoken(many: Path, day: str) -> None:
-    """Each mark says in hidden words where it begins and ends, and stands where HTML allows it."""
+    """Each change begins and ends with hidden words for screen readers, in places where HTML allows them."""
     changes = page(many, day, "changes")
     marks, ids = changes.xpath("//article//ins | //article//del"), changes.xpath("//@id")
     said = {(mark.tag, mark[0].text_content(), mark[-1].text_content()) for mark in marks}
@@ -181,7 +185,7 @@ def test_marks_are_spoken(many: Path, day: str) -> None:
 
 @pytest.mark.parametrize("day", DAYS[1:], ids=list(EDITS)[1:])
 def test_spaces_around_marks(many: Path, day: str) -> None:
-    """No mark ends in a space, and none stands before a comma or a full stop."""
+    """No change ends in a space, and no space stands before punctuation."""
     changes = article(many, day, "changes")
     loose = [word for word in words(changes, SPOKEN) if word[0] in ",.;:!?)"]
     read = [mark.text_content() for mark in changes.xpath(".//ins | .//del")]
@@ -191,7 +195,7 @@ def test_spaces_around_marks(many: Path, day: str) -> None:
 
 
 def test_changed_address_of_a_link(tmp_path: Path) -> None:
-    """A link that goes elsewhere under the same words says from where to where; other links do not."""
+    """A link with the same words and another address shows both addresses; other links do not."""
     old, new = "Ask [our staff](/robots.txt), who read it.\n", "Ask [our staff](/sitemap.xml), who read it.\n"
     added = "\nSee [the *other* one](/robots.txt).\n"
     files = {
@@ -207,7 +211,7 @@ def test_changed_address_of_a_link(tmp_path: Path) -> None:
 
 
 def test_nothing_changed(tmp_path: Path) -> None:
-    """Two versions with the same words are said to be the same, and nothing is marked."""
+    """Two versions with the same words are said to be the same, without marks."""
     same = f"{HEAD}\n{COLLECTED}"
     build(tmp_path / "site", content(tmp_path, {"2021-01-01.md": same, "2021-02-01.md": same}))
     changes = page(tmp_path / "site", "2021-02-01", "changes")
@@ -217,7 +221,7 @@ def test_nothing_changed(tmp_path: Path) -> None:
 
 
 def test_draft(tmp_path: Path) -> None:
-    """A draft shows in preview only, marked as one; it is never in force, announced, or compared with."""
+    """A draft shows in preview only, marked as one; it is never in force, announced or compared with."""
     files = published(DAYS[0], DAYS[2]) | {"2021-02-01.md": f"{DRAFT}\n{VERSIONS[DAYS[1]]}"}
     source = content(tmp_path, files)
     preview, production = tmp_path / "preview", tmp_path / "production"
@@ -242,8 +246,8 @@ def test_draft(tmp_path: Path) -> None:
     ] == []
 
 
-def test_our_draft(tmp_path: Path, site: Path) -> None:
-    """Of our own statement the preview shows every version, and production none that is a draft."""
+def test_our_versions(tmp_path: Path, site: Path) -> None:
+    """The preview shows every version of our statement, and production all but the drafts."""
     build(tmp_path, settings="pelicanconf.py")
     files = {path.stem: path.read_text("utf-8") for path in (ROOT / "content/privacy").glob("*.md")}
     drafts = {day for day, text in files.items() if "\nStatus: draft\n" in text}
@@ -252,16 +256,16 @@ def test_our_draft(tmp_path: Path, site: Path) -> None:
     assert days_with_a_page(site) == set(files) - drafts
 
 
-def test_no_day(tmp_path: Path) -> None:
-    """A day to build for that is none stops the build with one sentence."""
-    with pytest.raises(CalledProcessError) as failed:
+def test_wrong_site_date(tmp_path: Path) -> None:
+    """A SITE_DATE that is no date stops the build with one sentence."""
+    with pytest.raises(BuildError) as failed:
         build(tmp_path / "site", SITE_DATE="tomorrow")
 
-    assert failed.value.stderr == b'SITE_DATE: "tomorrow" is no date; write it like 2027-01-31.\n'
+    assert str(failed.value) == 'SITE_DATE: "tomorrow" is no date; write it like 2027-01-31.\n'
 
 
-def test_form_outlives_the_version(tmp_path: Path, mailbox: Mailbox) -> None:
-    """A form shown under one version and sent after the next came into force is taken under its own."""
+def test_version_changes_while_a_form_is_open(tmp_path: Path, mailbox: Mailbox) -> None:
+    """A form is delivered under the version it was shown with, even if another is in force by then."""
     source = shutil.copytree(ROOT / "content", tmp_path / "content")
     site = tmp_path / "site"
     build(site, source)
@@ -280,7 +284,7 @@ def test_form_outlives_the_version(tmp_path: Path, mailbox: Mailbox) -> None:
 
 
 def test_marks_without_colour(many: Path, browser: Browser) -> None:
-    """Where the reader's own colours replace ours, additions and deletions still look different."""
+    """In forced colours, additions and deletions still look different."""
     with website(many, NO_FORMS) as address, browser.new_context(forced_colors="active") as context:
         visit = context.new_page()
         visit.goto(f"{address}/{STATEMENT}/{DAYS[3]}/changes/")

@@ -1,0 +1,1 @@
+"""Security-breach notices on the website."""
