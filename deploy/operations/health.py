@@ -113,7 +113,7 @@ def check_forms(config: Config) -> Iterator[Finding]:
 def check_mail(_config: Config) -> Iterator[Finding]:
     """Look at what the running form backend saw of the relays: it connects to one when a form is shown."""
     time.sleep(PREWARM)
-    told = output_of("journalctl", "-u", "form-backend", "--since=-5min", "-o", "cat", "-q").splitlines()
+    told = output_of("journalctl", "-u", "form-backend", "--since=-1min", "-o", "cat", "-q").splitlines()
     events = [json.loads(line) for line in told if line.startswith("{")]
     bad = [one for one in events if one.get("level") != "info" or one.get("outcome") in UNDELIVERED]
     named = ", ".join(
