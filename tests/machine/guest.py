@@ -33,6 +33,7 @@ class Guest:
 
     def boot(self) -> None:
         """Start the machine, return once it has come up, and keep a connection for the commands to come."""
+        (self.folder / "ssh-root").unlink(missing_ok=True)
         self.script("boot", str(self.memory))
         self.connect()
 
