@@ -42,6 +42,7 @@ LOCALE = ("C.UTF-8",)
 PATH = "content"
 OUTPUT_PATH = "preview"
 THEME = "theme"
+JINJA_ENVIRONMENT = {"autoescape": True}
 THEME_STATIC_PATHS: list[str] = []  # plugins/pictures/hashed_names.py copies theme/static/
 PLUGINS = [reading, statement, notices, pictures, output, checks]
 
