@@ -19,9 +19,11 @@ from form_backend.forms.fields import PhoneField
 from form_backend.forms.invisible import show_hidden
 from form_backend.forms.reference import reference
 from form_backend.settings import Settings
+from form_backend.signs import Signs
 from form_backend.site import Facts
 
 JINJA_OPTIONS = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
+MARK = "[advertising?] "  # at the front of a subject, for the rules of mailboxes
 FOLD = "\r\n "  # RFC 5322: a reader takes the line end out and leaves the space
 
 
@@ -40,7 +42,9 @@ class PlainHeaders(HeaderRegistry):
 PLAIN = SMTP.clone(header_factory=PlainHeaders(), refold_source="none")
 
 
-def compose(form: SiteForm, digest: bytes, recipients: Sequence[str], settings: Settings) -> EmailMessage:
+def compose(
+    form: SiteForm, signs: Signs, digest: bytes, recipients: Sequence[str], settings: Settings
+) -> EmailMessage:
     """Return the message: our own From, the person in Reply-To, and nothing typed freely in a header."""
     facts, now = form.facts, datetime.now(UTC)
     now_here = now.astimezone(SAST)
@@ -48,12 +52,14 @@ def compose(form: SiteForm, digest: bytes, recipients: Sequence[str], settings: 
     message = begin(
         mailbox(settings.mail_from, f"{facts.organisation} website"),
         recipients,
-        _subject(form, reference(digest), answer_by),
+        f"{MARK if signs.held else ''}{_subject(form, reference(digest), answer_by)}",
         f"<{digest.hex()}@{settings.mail_from.rpartition('@')[2]}>",
     )
     person = f"{form.email.parsed.local_part}@{form.email.parsed.ascii_domain}"
     if person.isascii():  # else not every server takes it: the address stands in the text as well
         message["Reply-To"] = person
+    if signs.held:
+        message["X-Website-Signs"] = str(signs)
     body = render_template(
         f"email/{form.name_of_form}.txt",
         form=form,

@@ -15,6 +15,7 @@ from form_backend.forms.reference import content_digest
 from form_backend.forms.token import new_lineage
 from form_backend.messages import JINJA_OPTIONS, compose
 from form_backend.settings import Settings
+from form_backend.signs import weigh
 from form_backend.site import Facts, Site
 
 ANSWERS = {
