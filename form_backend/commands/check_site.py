@@ -58,9 +58,8 @@ def _try_form(form_class: type[SiteForm], facts: Facts, folder: Path) -> None:
     if not form.validate():
         raise ValueError(f"a good form is refused: {form.errors}")
     render_template("form/form.html", form=form, problem="busy", minutes=1, mailto=str, reference="", note="")
-    compose(
-        form, content_digest(SECRET, form.name_of_form, form.answers), [STAFF], _settings(folder)
-    ).as_bytes()
+    digest = content_digest(SECRET, form.name_of_form, form.answers)
+    compose(form, weigh(form, networks=0), digest, [STAFF], _settings(folder)).as_bytes()
 
 
 def _settings(folder: Path) -> Settings:
