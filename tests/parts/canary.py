@@ -61,7 +61,9 @@ def encodings(word: bytes) -> list[bytes]:
 
 def files_changed_since(began: float, roots: set[str]) -> list[str]:
     """Find the regular files under some folders that were written since a moment."""
-    command = ["find", *roots, "-type", "f", "-newermt", f"@{began}", "-print0"]
+    not_the_kernels = ["(", "-fstype", "proc", "-o", "-fstype", "sysfs", ")", "-prune", "-o"]
+    written = ["-type", "f", "-newermt", f"@{began}", "-print0"]
+    command = ["find", *roots, *not_the_kernels, *written]
     # It complains of what others remove meanwhile.
     found = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     return found.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
