@@ -244,6 +244,7 @@ def test_check_mail_by_its_timer(world: World) -> None:
     guest.write("/etc/form-backend/mail-password", PASSWORD, "600")
     guest.ask("rm -r /etc/systemd/system/check-mail.timer.d; systemctl daemon-reload")
     guest.ask("systemctl restart check-mail.timer; systemctl start check-mail.service")
+    assert "The test message was delivered" in guest.ask("cd / && website run check-mail --send")
 
 
 def test_merges_go_live(world: World) -> None:
