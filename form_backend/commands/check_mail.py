@@ -72,7 +72,7 @@ def check(pool: Pool, recipients: list[str], services: Services) -> list[str]:
         finally:
             connection.leave()
     except OSError as error:
-        return [f"{name(relay)} {explanation(error)}"]
+        return [f"{name(relay)} {explanation(error, by_token=services.settings.mail_oauth is not None)}"]
     if not refused:
         click.echo(f"{name(relay)} {PROVED[relay.security]}{' and took our login' if relay.user else ''}.")
     for line in described:
@@ -138,7 +138,8 @@ def deliver(message: EmailMessage, recipients: list[str], services: Services) ->
             finally:
                 connection.leave()
         except OSError as error:
-            wrong.append(f"The test message was not delivered: {name(pool.relay)} {explanation(error, step)}")
+            reason = explanation(error, step, by_token=settings.mail_oauth is not None)
+            wrong.append(f"The test message was not delivered: {name(pool.relay)} {reason}")
             if isinstance(error, InDoubtError):
                 break
         else:
