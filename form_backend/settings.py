@@ -68,6 +68,7 @@ class Settings:
     mail_oauth: OAuth | None
     mail_password: str | None
     mail_ca_file: Path | None
+    mail_certificates: Path | None
     mail_from: str
     bounces_to: str
     enquiries_to: tuple[str, ...]
@@ -91,7 +92,8 @@ class Settings:
             mail_relays=(relays := variables.items("FLASK_MAIL_RELAYS", _relay)),
             mail_oauth=variables.oauth(relays),
             mail_password=variables.password(relays),
-            mail_ca_file=variables.read("FLASK_MAIL_CA_FILE", _ca_file, default=""),
+            mail_ca_file=variables.read("FLASK_MAIL_CA_FILE", _certificates, default=""),
+            mail_certificates=variables.read("FLASK_MAIL_CERTIFICATES", _certificates, default=""),
             mail_from=variables.read("FLASK_MAIL_FROM", _address),
             bounces_to=variables.read("FLASK_BOUNCES_TO", _address),
             enquiries_to=variables.items("FLASK_ENQUIRIES_TO", _address),
@@ -252,7 +254,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _ca_file(path: str) -> Path | None:
+def _certificates(path: str) -> Path | None:
     if not path:
         return None
     try:

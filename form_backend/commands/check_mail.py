@@ -51,13 +51,24 @@ def command(services: Services) -> click.Command:
             for problem in check(pool, recipients if send else [], services)
         ]
         if send:
-            wrong += deliver(test_message(recipients, services), recipients, services)
-        for problem in wrong:
-            click.echo(problem, err=True)
+            message = services.for_staff(test_message(recipients, services), recipients)
+            wrong += deliver(message, recipients, services)
+        for line in [*warnings(services), *wrong]:
+            click.echo(line, err=True)
         if wrong:
             sys.exit(1)
 
     return check_mail
+
+
+def warnings(services: Services) -> list[str]:
+    """Return a sentence for each certificate that expires soon; mail still gets through until then."""
+    soon = services.encryption.expiring() if services.encryption else {}
+    return [
+        f"The last certificate for {address} in FLASK_MAIL_CERTIFICATES expires on {end:%Y-%m-%d}: add its "
+        "successor there, and restart."
+        for address, end in soon.items()
+    ]
 
 
 def check(pool: Pool, recipients: list[str], services: Services) -> list[str]:

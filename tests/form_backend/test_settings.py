@@ -46,6 +46,8 @@ WRONG = [
     ("FLASK_MAIL_PASSWORD_FILE", "/nowhere/password", EXAMPLE),
     ("FLASK_MAIL_CA_FILE", "/nowhere/ca.pem", "check the path"),
     ("FLASK_MAIL_CA_FILE", str(ROOT / "pyproject.toml"), "PEM"),
+    ("FLASK_MAIL_CERTIFICATES", "/nowhere/certificates.pem", "check the path"),
+    ("FLASK_MAIL_CERTIFICATES", str(ROOT / "pyproject.toml"), "PEM"),
     ("FLASK_MAIL_FROM", "", "not set"),
     ("FLASK_MAIL_FROM", "website", "website@example.org"),
     ("FLASK_MAIL_FROM", "jörg@example.org", "website@example.org"),
@@ -184,7 +186,7 @@ def with_oauth(site: Path, folder: Path, relays: str = WITH_USER, **changed: str
 
 def test_token_endpoint(site: Path, tmp_path: Path) -> None:
     """A token endpoint takes the place of the password; a variable that is set to nothing is not set."""
-    settings = with_oauth(site, tmp_path, FLASK_MAIL_PASSWORD_FILE=" ")
+    settings = with_oauth(site, tmp_path, **dict.fromkeys(["FLASK_MAIL_PASSWORD_FILE"], " "))
 
     assert settings.mail_password is None
     assert settings.mail_oauth == OAuth(
