@@ -1,6 +1,7 @@
 """Put the form backend together."""
 
 import logging.config
+from typing import TYPE_CHECKING
 
 import phonenumbers
 from flask import Flask
@@ -16,6 +17,9 @@ from form_backend.settings import Settings
 from form_backend.submission import Services
 from form_backend.web.guards import MOST_BYTES
 
+if TYPE_CHECKING:
+    from form_backend.mail.encryption import Encryption
+
 
 def create_app() -> Flask:
     """Return the app that the environment describes; a wrong setting ends with a SettingsError."""
@@ -29,12 +33,22 @@ def create_app() -> Flask:
     hops = settings.trusted_proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's way
 
-    services = Services(settings, open_site(settings), open_memory(settings), Relays(settings))
+    site, memory = open_site(settings), open_memory(settings)
+    services = Services(settings, site, memory, Relays(settings), _encryption(settings))
     web.register(app, services)
     commands.register(app, services)
     _preload(app)
     log.event("started")
     return app
+
+
+def _encryption(settings: Settings) -> "Encryption | None":
+    """Return what encrypts mail to staff, where certificates are configured."""
+    if settings.mail_certificates is None:
+        return None
+    from form_backend.mail.encryption import Encryption  # noqa: PLC0415 - it loads a large library
+
+    return Encryption(settings.mail_certificates, settings)
 
 
 def _preload(app: Flask) -> None:

@@ -1,7 +1,10 @@
 """One valid form: deliver it once, within the limits, and say what became of it."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import TYPE_CHECKING
 
 from form_backend import log
 from form_backend.forms import SiteForm
@@ -14,6 +17,9 @@ from form_backend.settings import Settings
 from form_backend.signs import Signs, fingerprint, is_repeated, weigh
 from form_backend.site import Site
 
+if TYPE_CHECKING:  # it loads a large library, which is needed only where certificates are configured
+    from form_backend.mail.encryption import Encryption
+
 
 @dataclass(frozen=True)
 class Services:
@@ -23,6 +29,11 @@ class Services:
     site: Site
     memory: Memory
     relays: Relays
+    encryption: "Encryption | None" = None
+
+    def for_staff(self, message: EmailMessage, recipients: Sequence[str]) -> EmailMessage:
+        """Return the message as it leaves, encrypted to its recipients where that is configured."""
+        return self.encryption.encrypt(message, recipients) if self.encryption else message
 
 
 def digest_of(form: SiteForm, settings: Settings) -> bytes:
@@ -55,7 +66,7 @@ def submit(form: SiteForm, signs: Signs, digest: bytes, client: str, services: S
         with services.memory.limits.count_message(client) as counted:
             if not form.facts.requests_go_to(settings.requests_to):
                 log.event("recipients_outdated", level=logging.ERROR)
-            message = compose(form, signs, digest, recipients, settings)
+            message = services.for_staff(compose(form, signs, digest, recipients, settings), recipients)
             copy.delivery = services.relays.deliver(message, recipients)
             counted.delivered = copy.delivery.outcome is Outcome.DELIVERED
         return copy.delivery

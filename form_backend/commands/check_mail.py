@@ -51,13 +51,24 @@ def command(services: Services) -> click.Command:
             for problem in check(pool, recipients if send else [], services)
         ]
         if send:
-            wrong += deliver(test_message(recipients, services), recipients, services)
-        for problem in wrong:
-            click.echo(problem, err=True)
+            message = services.for_staff(test_message(recipients, services), recipients)
+            wrong += deliver(message, recipients, services)
+        for line in [*warnings(services), *wrong]:
+            click.echo(line, err=True)
         if wrong:
             sys.exit(1)
 
     return check_mail
+
+
+def warnings(services: Services) -> list[str]:
+    """Return a sentence for each certificate that expires soon; mail still gets through until then."""
+    soon = services.encryption.expiring() if services.encryption else {}
+    return [
+        f"The last certificate for {address} in FLASK_MAIL_CERTIFICATES expires on {end:%Y-%m-%d}: add its "
+        "successor there, and restart."
+        for address, end in soon.items()
+    ]
 
 
 def check(pool: Pool, recipients: list[str], services: Services) -> list[str]:
@@ -72,7 +83,7 @@ def check(pool: Pool, recipients: list[str], services: Services) -> list[str]:
         finally:
             connection.leave()
     except OSError as error:
-        return [f"{name(relay)} {explanation(error)}"]
+        return [f"{name(relay)} {explanation(error, by_token=services.settings.mail_oauth is not None)}"]
     if not refused:
         click.echo(f"{name(relay)} {PROVED[relay.security]}{' and took our login' if relay.user else ''}.")
     for line in described:
@@ -138,7 +149,8 @@ def deliver(message: EmailMessage, recipients: list[str], services: Services) ->
             finally:
                 connection.leave()
         except OSError as error:
-            wrong.append(f"The test message was not delivered: {name(pool.relay)} {explanation(error, step)}")
+            reason = explanation(error, step, by_token=settings.mail_oauth is not None)
+            wrong.append(f"The test message was not delivered: {name(pool.relay)} {reason}")
             if isinstance(error, InDoubtError):
                 break
         else:

@@ -6,7 +6,7 @@ import socket
 import ssl
 
 from form_backend.forms.invisible import show_hidden
-from form_backend.mail.outcomes import Outcome, outcome_of
+from form_backend.mail.outcomes import Outcome, TokenError, outcome_of
 
 LONGEST_QUOTE = 400  # characters of a relay's own words
 WRONG_TLS = "use smtps:// for port 465, smtp+starttls:// for 587."
@@ -26,6 +26,10 @@ NEVER = {
         "refused the login ({code}): check the user in FLASK_MAIL_RELAYS, and the password in the file that "
         "FLASK_MAIL_PASSWORD_FILE names."
     ),
+    "login by token": (
+        "refused the login by OAuth 2.0 ({code}): check that the user in FLASK_MAIL_RELAYS is a mailbox "
+        "there, that this application may send for it, and FLASK_MAIL_OAUTH_SCOPE."
+    ),
     "sender": "refuses the sender {address} ({code}): let it send there as FLASK_BOUNCES_TO.",
     "recipient": (
         "refuses mail for {address} ({code}): check FLASK_ENQUIRIES_TO, FLASK_REQUESTS_TO and the mailbox."
@@ -38,6 +42,7 @@ NEVER = {
 LATER = {
     "hello": "does not serve us for now ({code}): try again later.",
     "login": "takes no login for now ({code}): try again later; user and password may well be right.",
+    "login by token": "takes no login for now ({code}): try again later.",
     "sender": "takes no mail for now ({code}): try again later.",
     "recipient": "takes no mail for {address} for now ({code}): try again later; the mailbox may be full.",
     "message": "did not take the message for now ({code}): try again later.",
@@ -61,6 +66,12 @@ NOT_FOR_US = (
     "allowed there."
 )
 TLS_FIRST = "wants TLS first ({code}): use smtp+starttls:// for its port in FLASK_MAIL_RELAYS."
+SWITCHED_OFF = "takes no login from this user ({code}): have SMTP AUTH switched on there for this mailbox."
+BY_STATUS = {
+    400: "check FLASK_MAIL_OAUTH_CLIENT_ID, FLASK_MAIL_OAUTH_SCOPE, and the secret, which may have expired",
+    401: "check FLASK_MAIL_OAUTH_CLIENT_ID and the secret, which may have expired",
+    404: "check FLASK_MAIL_OAUTH_TOKEN_URL",
+}
 WORDS = [
     (r"5\.7\.139|disabled for the (tenant|mailbox)|basic authentication is disabled", NO_PASSWORDS),
     (r"5\.7\.9\b|application-specific password|app password", ONE_FOR_APPLICATIONS),
@@ -72,14 +83,16 @@ WORDS = [
 ]
 
 
-def explanation(error: OSError, step: str = "hello") -> str:
+def explanation(error: OSError, step: str = "hello", *, by_token: bool = False) -> str:
     """Return what an error at this step means, and the cure."""
     match error:
-        case smtplib.SMTPAuthenticationError(smtp_code=code, smtp_error=reply):
-            return refusal("login", code, reply)
+        case TokenError():
+            return _no_token(error)
         case smtplib.SMTPNotSupportedError():
-            return _no_login(str(error))
+            return _no_login(str(error), by_token=by_token)
         case smtplib.SMTPResponseException(smtp_code=code, smtp_error=reply) if code > 0:
+            if isinstance(error, smtplib.SMTPAuthenticationError):
+                step = "login by token" if by_token else "login"
             return refusal(step, code, reply)
         case ssl.SSLCertVerificationError(verify_message=reason):
             return (
@@ -98,18 +111,38 @@ def refusal(step: str, code: int, reply: bytes | str, address: str = "") -> str:
     words = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
     known = (sentence for pattern, sentence in WORDS if re.search(pattern, words, re.IGNORECASE))
     sentence = next(known, (LATER if code < 500 else NEVER)[step])
+    if sentence is NO_PASSWORDS and step == "login by token":
+        sentence = SWITCHED_OFF
     return f"{sentence.format(code=code, address=address)} It said: {quoted(f'{code} {words}')}"
 
 
-def _no_login(offered: str) -> str:
+def _no_login(offered: str, *, by_token: bool) -> str:
     """Return what to do about a relay that offers none of our mechanisms."""
     if not offered:
         return "offers no login that we know: use its port for submission, 465 or 587."
-    if {"XOAUTH2", "OAUTHBEARER"}.intersection(offered.split()):
+    if by_token:
+        cure = "log in by password, with FLASK_MAIL_PASSWORD_FILE, or have XOAUTH2 switched on there."
+    elif {"XOAUTH2", "OAUTHBEARER"}.intersection(offered.split()):
         cure = "use OAuth 2.0, with FLASK_MAIL_OAUTH_TOKEN_URL."
     else:
         cure = "have PLAIN, LOGIN or XOAUTH2 switched on there, or have this machine allowed without a user."
     return f"offers no login that we can use, only {quoted(offered)}: {cure}"
+
+
+def _no_token(error: TokenError) -> str:
+    """Return what to do where no token could be had."""
+    what = "cannot be logged in to, since no token came from FLASK_MAIL_OAUTH_TOKEN_URL"
+    match error.__cause__:
+        case ssl.SSLCertVerificationError(verify_message=reason):
+            return f"{what}: its server did not prove who it is ({reason}): check the host name there."
+        case OSError():
+            return (
+                f"{what}: it cannot be reached, or not within FLASK_MAIL_DEADLINE: check the address, "
+                "firewalls, and the addresses that the service unit allows."
+            )
+    cure = BY_STATUS.get(error.status or 0, "try again later, and check FLASK_MAIL_OAUTH_TOKEN_URL")
+    said = f" It said: {quoted(error.words)}" if error.words else ""
+    return f"{what} ({error.status}): {cure}.{said}"
 
 
 def quoted(text: str) -> str:

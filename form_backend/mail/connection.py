@@ -28,7 +28,9 @@ class Connection(smtplib.SMTP):
 
     sock: socket
 
-    def __init__(self, relay: Relay, settings: Settings, tls: ssl.SSLContext, expires: float) -> None:
+    def __init__(
+        self, relay: Relay, settings: Settings, tls: ssl.SSLContext, expires: float, token: str | None = None
+    ) -> None:
         """Connect, secure and log in; raises OSError, which smtplib's exceptions are."""
         self._relay, self._tls, self._expires = relay, tls, expires
         self._sends_content = self.has_delivered = False
@@ -39,7 +41,9 @@ class Connection(smtplib.SMTP):
                 self.ehlo_or_helo_if_needed()
                 if relay.security == "starttls":
                     self._start_tls()
-                if relay.user:
+                if relay.user and token:
+                    login.with_token(self, relay.user, relay.host, relay.port, token)
+                elif relay.user:
                     login.with_password(self, relay.user, settings.mail_password or "")
         except BaseException as error:
             self.close()

@@ -27,6 +27,24 @@ def with_password(smtp: smtplib.SMTP, user: str, password: str) -> None:
     _log_in(smtp, mechanisms)
 
 
+def with_token(smtp: smtplib.SMTP, user: str, host: str, port: int, token: str) -> None:
+    """Log in with an OAuth 2.0 token (RFC 7628, or XOAUTH2, which came before it)."""
+    name = user.replace("=", "=3D").replace(",", "=2C")
+    bearer = f"n,a={name},\1host={host}\1port={port}\1auth=Bearer {token}\1\1"
+    xoauth2 = f"user={user}\1auth=Bearer {token}\1\1"
+    # A relay that refuses the token says why in a challenge, and waits for one more response.
+    mechanisms = [
+        Mechanism("OAUTHBEARER", bearer, _one_by_one(bearer, "\1")),
+        Mechanism("XOAUTH2", xoauth2, _one_by_one(xoauth2, "")),
+    ]
+    _log_in(smtp, mechanisms)
+
+
+def _one_by_one(*responses: str) -> Callable[..., str]:
+    left = iter(responses)
+    return lambda _challenge=None: next(left, "")
+
+
 def offered(smtp: smtplib.SMTP) -> list[str]:
     """Return the names of the mechanisms that the relay offers, which mean the same in any case."""
     return smtp.esmtp_features.get("auth", "").upper().split()

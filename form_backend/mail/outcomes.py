@@ -33,18 +33,27 @@ class InDoubtError(smtplib.SMTPException):
     """The message was on its way, and no clear answer came back."""
 
 
+class TokenError(OSError):
+    """No token to log in with could be had; `status` is the token endpoint's, where it answered."""
+
+    def __init__(self, status: int | None = None, words: str = "") -> None:
+        """Keep its own words, too, which only an operator's terminal may show."""
+        super().__init__()
+        self.status, self.words = status, words
+
+
 def outcome_of(error: OSError) -> Outcome:
     """Return what became of a message when handing it over raised this."""
     match error:
         case InDoubtError():
             return Outcome.IN_DOUBT
+        case TokenError(__cause__=OSError() as cause):
+            return outcome_of(cause)
         case smtplib.SMTPResponseException(smtp_code=code) if code > 0:
             return Outcome.REFUSED
         case TimeoutError():
             return Outcome.SLOW
-        case ssl.SSLEOFError():
-            return Outcome.UNREACHABLE
-        case ssl.SSLError():
+        case ssl.SSLError() if not isinstance(error, ssl.SSLEOFError):
             return Outcome.UNTRUSTED
         case _:
             return Outcome.UNREACHABLE

@@ -1,5 +1,6 @@
 """The connection pool of one relay: idle connections, secured and logged in, for the next message."""
 
+import smtplib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from gevent.event import Event
 
 from form_backend.mail.connection import Connection
 from form_backend.mail.deadline import within
+from form_backend.mail.login import WRONG_CREDENTIALS
+from form_backend.mail.oauth import Tokens
 from form_backend.settings import MOST_CONNECTIONS, Relay, Settings
 
 WAITING = 0.75  # of the time there is for a message: how long it may wait for a connection
@@ -57,12 +60,12 @@ class Pool:
     Greenlets take turns only where one waits, so nothing here needs a lock.
     """
 
-    def __init__(self, relay: Relay, settings: Settings, tls: ssl.SSLContext) -> None:
+    def __init__(self, relay: Relay, settings: Settings, tls: ssl.SSLContext, tokens: Tokens | None) -> None:
         """Open no connection yet."""
         self.relay, self._settings, self._tls = relay, settings, tls
-        self._slots = Slots(
-            relay.connections or MOST_CONNECTIONS
-        )  # connections in use; idle ones need none, and are used first
+        self._tokens = tokens if relay.user else None
+        # One for each connection in use. Idle ones need none: no new one is opened while one is idle.
+        self._slots = Slots(relay.connections or MOST_CONNECTIONS)
         self._idle: deque[tuple[float, Connection]] = deque()  # with the time of last use, newest last
         self._cooldown_ends = 0.0
 
@@ -78,8 +81,23 @@ class Pool:
                 self._slots.release()
 
     def connect(self, expires: float) -> Connection:
-        """Return a new connection; raises OSError."""
-        return Connection(self.relay, self._settings, self._tls, expires)
+        """Return a new connection; raises OSError.
+
+        A token that was kept may have been withdrawn: a relay that refuses it is shown one fresh one.
+        """
+        if not self._tokens:
+            return self._connect(expires)
+        token, was_kept = self._tokens.get(expires)
+        try:
+            return self._connect(expires, token)
+        except smtplib.SMTPAuthenticationError as error:
+            if not was_kept or error.smtp_code != WRONG_CREDENTIALS:
+                raise
+        self._tokens.discard(token)
+        return self._connect(expires, self._tokens.get(expires)[0])
+
+    def _connect(self, expires: float, token: str | None = None) -> Connection:
+        return Connection(self.relay, self._settings, self._tls, expires, token)
 
     def take(self) -> Connection | None:
         """Return the idle connection used last that is still usable, if there is one."""

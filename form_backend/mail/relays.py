@@ -12,6 +12,7 @@ from gevent.lock import BoundedSemaphore
 
 from form_backend import log
 from form_backend.mail.connection import Connection
+from form_backend.mail.oauth import Tokens
 from form_backend.mail.outcomes import Delivery, Outcome, outcome_of
 from form_backend.mail.pool import Pool
 from form_backend.mail.sockets import tls_context
@@ -31,8 +32,9 @@ class Relays:
     def __init__(self, settings: Settings) -> None:
         """Start the greenlet that tends the pools; it connects to no relay yet."""
         self._settings = settings
-        self.tls = tls_context(settings)
-        self.pools = [Pool(relay, settings, self.tls) for relay in settings.mail_relays]
+        tls = tls_context(settings)
+        self._tokens = Tokens(settings.mail_oauth, settings) if settings.mail_oauth else None
+        self.pools = [Pool(relay, settings, tls, self._tokens) for relay in settings.mail_relays]
         self._in_flight = BoundedSemaphore(MOST_IN_FLIGHT)
         self._prewarm_wanted = Event()
         gevent.spawn(self._tend_pools)
@@ -127,6 +129,8 @@ class Relays:
             wanted = self._prewarm_wanted.wait(CLOSE_EVERY)
             for pool in self.pools:
                 pool.close_expired()
+            if self._tokens:
+                self._tokens.tend(wanted=wanted)
             if wanted and monotonic() > prewarmed + PREWARM_EVERY:
                 prewarmed = monotonic()
                 self._prewarm_first()

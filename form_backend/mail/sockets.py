@@ -13,18 +13,22 @@ from form_backend.settings import Settings, SettingsError
 KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # Linux has all of these names
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext:
-    """Return the context of all connections; names are checked. A bad file is a SettingsError."""
+def tls_context(settings: Settings, *, public: bool = False) -> ssl.SSLContext:
+    """Return a context that checks names; a bad file is a SettingsError.
+
+    A certificate authority of one's own takes the place of the public ones, unless those count as well.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if settings.mail_ca_file is None:
+    if public or settings.mail_ca_file is None:
         context.load_default_certs()
-        return context
     try:
-        context.load_verify_locations(settings.mail_ca_file)
+        if settings.mail_ca_file:
+            context.load_verify_locations(settings.mail_ca_file)
     except OSError:  # ssl.SSLError is one
         raise SettingsError(
             "FLASK_MAIL_CA_FILE", "holds no certificates in PEM form that can be used; check the file."
         ) from None
+    return context
     return context
 
 

@@ -15,6 +15,7 @@ import pytest
 import trustme
 
 from devtools.loopback import HOST
+from tests.parts.oauth import Says, TokenMailbox, refuses, token, token_endpoint
 from tests.parts.processes import ROOT, free_port
 from tests.parts.relays import (
     HANG,
@@ -233,6 +234,40 @@ def test_message_refused(site: Path, relay: ScriptedRelay, refused: dict[str, St
 
     assert checked.returncode == 1
     assert sentence in checked.stderr
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")  # the relay is on loopback
+@pytest.mark.parametrize(
+    ("says", "sentence"),
+    [
+        (
+            refuses(401, "invalid_client"),
+            "secret, which may have expired. It said: invalid_client invalid_client in more words\n",
+        ),
+        (refuses(429, "slow_down"), "(429): try again later"),
+        (Says(hangs=3600), "it cannot be reached, or not within FLASK_MAIL_DEADLINE"),
+        (token("wrong"), "refused the login by OAuth 2.0 (535): check that the user in FLASK_MAIL_RELAYS is"),
+        (token("right"), "took our login"),
+    ],
+)
+def test_login_by_token(site: Path, tmp_path: Path, says: Says, sentence: str) -> None:
+    """A token that cannot be had, or is refused, is explained with the settings of OAuth 2.0."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    mailbox = TokenMailbox(good=lambda shown: shown == "right")
+    options: dict[str, Any] = {"auth_require_tls": False, "auth_required": True}
+    with token_endpoint(authority) as endpoint, smtp_server(mailbox, **options):
+        endpoint.says = lambda _number: says
+        checked = check_mail(
+            site,
+            f"smtp://website%40example.org@{HOST}:{mailbox.port}",
+            FLASK_MAIL_CA_FILE=str(tmp_path / "ca.pem"),
+            FLASK_MAIL_DEADLINE="1",
+            **endpoint.variables(tmp_path),
+        )
+
+    assert sentence in checked.stdout + checked.stderr
+    assert (checked.returncode == 0) == ("took" in sentence)
 
 
 def test_first_address_never_answers(site: Path, tmp_path: Path) -> None:
