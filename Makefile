@@ -32,7 +32,7 @@ build: .venv/serve.installed ## build the production site into output/ (SITE_DAT
 
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options to pytest)
 	@devtools/debian-packages.sh chromium fonts-liberation git libnginx-mod-http-brotli-static libsasl2-modules \
-		nginx postfix redis-server sasl2-bin slowhttptest strace systemd w3m || \
+		nginx openssl postfix redis-server sasl2-bin slowhttptest strace systemd w3m || \
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
 

@@ -1,8 +1,8 @@
 """What all servers of the developer's tools share: they serve this machine only, and log no request.
 
-The forms carry what people typed, so no request line, header or body reaches a log in development either. A
-page from elsewhere whose name was made to lead to this machine (DNS rebinding) gets no answer: the Host header
-gives it away.
+The forms carry what people typed, so no request line, header or body reaches a log in development either.
+A page from elsewhere whose name was made to lead to this machine (DNS rebinding) gets no answer: the Host
+header gives it away.
 """
 
 from __future__ import annotations

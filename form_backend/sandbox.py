@@ -53,7 +53,8 @@ def enter(settings: Settings) -> None:
 def _ports(settings: Settings) -> set[int]:
     limits = urlsplit(settings.limits_url)
     shared = {limits.port or REDIS_PORT} if limits.hostname else set()
-    return {relay.port for relay in settings.mail_relays} | shared
+    oauth = {settings.mail_oauth.port} if settings.mail_oauth else set()
+    return {relay.port for relay in settings.mail_relays} | shared | oauth
 
 
 def _restrict(ports: Iterable[int]) -> None:

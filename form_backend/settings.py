@@ -2,11 +2,12 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
 from limits import parse_many
 
@@ -17,7 +18,14 @@ Security = Literal["tls", "starttls", "none"]
 
 SECURITY_OF_SCHEME: dict[str, Security] = {"smtps": "tls", "smtp+starttls": "starttls", "smtp": "none"}
 PORT_OF_SCHEME = {"smtps": 465, "smtp+starttls": 587, "smtp": 25}
+MOST_CONNECTIONS = 256  # to one relay at once, where its address names no number
 RELAY_EXAMPLE = "like smtps://user@mail.example.org:465"
+OAUTH = (
+    "FLASK_MAIL_OAUTH_TOKEN_URL",
+    "FLASK_MAIL_OAUTH_CLIENT_ID",
+    "FLASK_MAIL_OAUTH_CLIENT_SECRET_FILE",
+    "FLASK_MAIL_OAUTH_SCOPE",
+)
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -36,6 +44,19 @@ class Relay:
     port: int
     security: Security
     user: str | None
+    connections: int | None = None  # how many at once, where the relay allows a client no more
+
+
+@dataclass(frozen=True)
+class OAuth:
+    """Where and as whom to ask for the tokens that relays take in place of a password."""
+
+    host: str
+    port: int
+    path: str
+    client_id: str
+    client_secret: str
+    scope: str
 
 
 @dataclass(frozen=True)
@@ -44,8 +65,10 @@ class Settings:
 
     secret_key: str
     mail_relays: tuple[Relay, ...]
+    mail_oauth: OAuth | None
     mail_password: str | None
     mail_ca_file: Path | None
+    mail_certificates: Path | None
     mail_from: str
     bounces_to: str
     enquiries_to: tuple[str, ...]
@@ -67,8 +90,10 @@ class Settings:
         return cls(
             secret_key=variables.secret_key(),
             mail_relays=(relays := variables.items("FLASK_MAIL_RELAYS", _relay)),
+            mail_oauth=variables.oauth(relays),
             mail_password=variables.password(relays),
-            mail_ca_file=variables.read("FLASK_MAIL_CA_FILE", _ca_file, default=""),
+            mail_ca_file=variables.read("FLASK_MAIL_CA_FILE", _certificates, default=""),
+            mail_certificates=variables.read("FLASK_MAIL_CERTIFICATES", _certificates, default=""),
             mail_from=variables.read("FLASK_MAIL_FROM", _address),
             bounces_to=variables.read("FLASK_BOUNCES_TO", _address),
             enquiries_to=variables.items("FLASK_ENQUIRIES_TO", _address),
@@ -112,13 +137,30 @@ class _Variables:
             )
         return self.read("FLASK_SECRET_KEY_FILE", lambda path: _secret(_contents(path)))
 
+    def is_set(self, name: str) -> bool:
+        return bool(self.environ.get(name, "").strip())
+
+    def oauth(self, relays: tuple[Relay, ...]) -> OAuth | None:
+        if not any(self.is_set(name) for name in OAUTH):
+            return None
+        host, port, path = self.read(OAUTH[0], _token_url)
+        client_id, scope = self.read(OAUTH[1], _printable), self.read(OAUTH[3], _printable)
+        self._some_user(OAUTH[0], relays)
+        return OAuth(host, port, path, client_id, self.read(OAUTH[2], _contents), scope)
+
     def password(self, relays: tuple[Relay, ...]) -> str | None:
-        name, users = "FLASK_MAIL_PASSWORD_FILE", [relay.user for relay in relays if relay.user]
-        if users:
-            return self.read(name, _password)
-        if name in self.environ:
+        name = "FLASK_MAIL_PASSWORD_FILE"
+        if any(self.is_set(variable) for variable in OAUTH):
+            if self.is_set(name):
+                raise SettingsError(name, f"and {OAUTH[0]} are both set; keep what the relays ask for.")
+            return None
+        if self.is_set(name):
+            self._some_user(name, relays)
+        return self.read(name, _password) if any(relay.user for relay in relays) else None
+
+    def _some_user(self, name: str, relays: tuple[Relay, ...]) -> None:
+        if not any(relay.user for relay in relays):
             raise SettingsError(name, f"is set but no relay names a user; write {RELAY_EXAMPLE}.")
-        return None
 
 
 def _secret(text: str) -> str:
@@ -150,7 +192,7 @@ def _relay(text: str) -> Relay:
     try:
         url = urlsplit(text)
         host, port, user = url.hostname or "", url.port, unquote(url.username or "")
-        extra = url.path or url.query or url.fragment
+        extra = url.path or url.fragment
         usable = host.encode("idna") and port != 0 and user.isascii() and not extra
     except ValueError:  # its text may quote a password
         usable = False
@@ -165,7 +207,44 @@ def _relay(text: str) -> Relay:
         raise ValueError(
             "may use clear text (smtp://) only to this machine; use smtps:// or smtp+starttls://."
         )
-    return Relay(host, port or PORT_OF_SCHEME[url.scheme], SECURITY_OF_SCHEME[url.scheme], user or None)
+    port, security = port or PORT_OF_SCHEME[url.scheme], SECURITY_OF_SCHEME[url.scheme]
+    return Relay(host, port, security, user or None, _connections(url.query))
+
+
+def _connections(query: str) -> int | None:
+    """Return the number in `connections=3`, or None where nothing is said."""
+    if not query:
+        return None
+    number = re.fullmatch(r"connections=([1-9][0-9]{0,2})", query)
+    if not number or int(number[1]) > MOST_CONNECTIONS:
+        raise ValueError(
+            f"may end an address with a number of connections from 1 to {MOST_CONNECTIONS}, and with nothing "
+            f"else; write it {RELAY_EXAMPLE}?connections=3."
+        )
+    return int(number[1])
+
+
+def _token_url(text: str) -> tuple[str, int, str]:
+    """Return host, port and path of the token endpoint."""
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port
+        usable = url.scheme == "https" and host.encode("idna") and port != 0 and text.isascii()
+        usable = usable and text.isprintable() and " " not in text and not ("@" in url.netloc or url.fragment)
+    except ValueError:  # its text may quote a password
+        usable = False
+    if not usable:
+        raise ValueError(
+            "must be the https:// address of the token endpoint, without a user, like "
+            "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token."
+        )
+    return host, port or 443, urlunsplit(("", "", url.path or "/", url.query, ""))
+
+
+def _printable(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("must be plain ASCII text; copy it again from where the application was registered.")
+    return text
 
 
 def _is_loopback(host: str) -> bool:
@@ -175,7 +254,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _ca_file(path: str) -> Path | None:
+def _certificates(path: str) -> Path | None:
     if not path:
         return None
     try:

@@ -65,6 +65,7 @@ class Facts:
     email: str
     requests_email: str
     answer_days: int
+    advertising: dict[str, float]  # the weight of each sign of advertising, and the threshold
     sectors: list[str]
     topics: dict[str, str]
     statement: str

@@ -1,16 +1,20 @@
 """What the two forms share: the token, the bot trap, and how their fields are gone through."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField
+<<<<<<< HEAD
 from wtforms.form import BaseForm
 from wtforms.validators import ValidationError
+=======
+>>>>>>> main
 
 from form_backend.forms.fields import AddressField
 from form_backend.forms.token import PostedToken, SignedToken, Tokens
+from form_backend.labels import COLLECTED, asked_under
 from form_backend.site import Facts
 
 
@@ -24,6 +28,7 @@ class SiteForm(FlaskForm):
     recipients: ClassVar[str]  # the setting that says who gets it
     public_address: ClassVar[str]  # the fact that says where else to write
     email: AddressField
+    held_up_by: Sequence[str] = ()  # why it looks like advertising, in sentences
 
     class Meta:
         csrf = True
@@ -42,11 +47,9 @@ class SiteForm(FlaskForm):
         self.facts = facts
         self.tokens = Tokens(secret_key, token_min_age, facts, self.consent(facts))
         super().__init__(**kwargs)
-
-    def validate_website(self, field: Field) -> None:
-        """Stop a program; a person whose browser filled the trap gets the form again without it."""
-        if field.data:
-            raise ValidationError("trapped")
+        for name in COLLECTED.keys() - asked_under(facts.statement).keys():
+            if name in self:
+                del self[name]  # the statement in force does not announce it yet
 
     @classmethod
     def consent(cls, _facts: Facts) -> str:
@@ -60,6 +63,11 @@ class SiteForm(FlaskForm):
     def posted_token(self) -> PostedToken:
         """Return what the posted token says."""
         return self.tokens.read(self["token"].data or "")
+
+    @property
+    def says_no_advertising(self) -> bool:
+        """Tell whether the person ticked the box that is shown where a message looks like advertising."""
+        return False
 
     @property
     def lineage(self) -> str:
@@ -83,7 +91,7 @@ class SiteForm(FlaskForm):
     @property
     def asked(self) -> Iterator[Field]:
         """Return the fields that a person fills in."""
-        return (field for field in self if field.name not in ("token", "website"))
+        return (field for field in self if field.name not in ("token", "website", "not_advertising"))
 
     @property
     def single_lines(self) -> Iterator[Field]:
@@ -104,6 +112,6 @@ class SiteForm(FlaskForm):
 
     @property
     def problem(self) -> str | None:
-        """Return what is wrong besides the fields: trapped, or the token is young, stale or unknown."""
-        errors = [*self.website.errors, *self["token"].errors]
+        """Return what is wrong besides the fields: the token is stale or unknown."""
+        errors = self["token"].errors
         return str(errors[0]) if errors else None

@@ -33,6 +33,8 @@ class EnquiryForm(SiteForm):
     )
     message = text_field("Your message", "Write what you would like to know.")
     marketing = YesField(render_kw={"value": "yes"})
+    # Shown only where it is asked, and no part of what is hashed: the reference stays the same.
+    not_advertising = YesField("This is an enquiry, not advertising.", render_kw={"value": "yes"})
 
     def __init__(self, facts: Facts, secret_key: str, token_min_age: float, **kwargs: Any) -> None:
         super().__init__(facts, secret_key, token_min_age, **kwargs)
@@ -46,6 +48,11 @@ class EnquiryForm(SiteForm):
             f"Yes, {facts.organisation} may send me marketing material by e-mail. "
             f"I can stop it at any time by writing to {facts.requests_email}."
         )
+
+    @property
+    def says_no_advertising(self) -> bool:
+        """Tell whether the person ticked that box."""
+        return bool(self.not_advertising.data)
 
     def withdraw_consent(self) -> None:
         """Untick the box: consent is given on our own page, to the wording shown there, or not at all."""

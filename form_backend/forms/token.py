@@ -21,7 +21,7 @@ from form_backend.site import Facts
 MAX_AGE = 24 * 60 * 60  # seconds
 LONGEST = 1000  # characters
 
-Problem = Literal["young", "stale", "unknown"]
+Problem = Literal["stale", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,13 @@ class PostedToken:
     problem: Problem | None
     lineage: str
     statement: str = ""
+    age: float = 0  # seconds since the page was shown
+    min_age: float = 0  # seconds that the page had to be open
 
     @property
     def proves_consent(self) -> bool:
         """Tell whether the page showed the wording of the consent as it is today."""
-        return self.problem in (None, "young")
+        return self.problem is None
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Tokens:
         if statement not in self.facts.statement_sha256 or wording != _fingerprint(self.consent):
             return PostedToken("stale", lineage)
         age = (datetime.now(UTC) - issued).total_seconds()
-        return PostedToken("young" if age < min_age else None, lineage, statement)
+        return PostedToken(None, lineage, statement, age, min_age)
 
 
 def new_lineage() -> str:

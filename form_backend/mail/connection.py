@@ -14,6 +14,7 @@ from time import monotonic
 from gevent import ssl
 from gevent.socket import socket
 
+from form_backend.mail import login
 from form_backend.mail.deadline import within
 from form_backend.mail.outcomes import InDoubtError
 from form_backend.mail.sockets import connect, is_silent
@@ -27,7 +28,9 @@ class Connection(smtplib.SMTP):
 
     sock: socket
 
-    def __init__(self, relay: Relay, settings: Settings, tls: ssl.SSLContext, expires: float) -> None:
+    def __init__(
+        self, relay: Relay, settings: Settings, tls: ssl.SSLContext, expires: float, token: str | None = None
+    ) -> None:
         """Connect, secure and log in; raises OSError, which smtplib's exceptions are."""
         self._relay, self._tls, self._expires = relay, tls, expires
         self._sends_content = self.has_delivered = False
@@ -38,8 +41,10 @@ class Connection(smtplib.SMTP):
                 self.ehlo_or_helo_if_needed()
                 if relay.security == "starttls":
                     self._start_tls()
-                if relay.user:
-                    self.login(relay.user, settings.mail_password or "")
+                if relay.user and token:
+                    login.with_token(self, relay.user, relay.host, relay.port, token)
+                elif relay.user:
+                    login.with_password(self, relay.user, settings.mail_password or "")
         except BaseException as error:
             self.close()
             if isinstance(error, binascii.Error):  # a challenge that is no base64
@@ -48,7 +53,7 @@ class Connection(smtplib.SMTP):
         self.opened = monotonic()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket:  # noqa: ARG002 - smtplib's own
-        connection = connect(host, port, self._expires)
+        connection, self.unanswered = connect(host, port, self._expires)
         return self._secured(connection) if self._relay.security == "tls" else connection
 
     def _secured(self, connection: socket) -> socket:
@@ -161,13 +166,15 @@ class Connection(smtplib.SMTP):
             return False
 
     def leave(self) -> None:
-        """Say QUIT without waiting for the answer, and close.
+        """Say QUIT and close, without waiting for the answer unless the relay counts our connections.
 
         While a message is half sent there is no QUIT: its bytes would be taken for the rest of the message.
         """
         if self.sock and not self._sends_content:
             with suppress(OSError), within(monotonic() + 1):
                 self.putcmd("QUIT")
+                if self._relay.connections:  # until it has heard that, it counts this connection
+                    self.sock.recv(1024)
         self.close()
 
 

@@ -14,7 +14,8 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"  # no connection, or one that broke before the message was on its way
     SLOW = "slow"  # the deadline passed before the message was on its way
     UNTRUSTED = "untrusted"  # the relay could not prove its identity by TLS
-    BUSY = "busy"  # too many messages were waiting for the relays, so none was asked
+    BUSY = "busy"  # too many messages were waiting for the relays, or too long for a connection to one
+    HELD_UP = "held-up"  # it looks like advertising, and the person has not said that it is none
     IN_DOUBT = "in-doubt"  # the message was on its way, and no clear answer came back
 
 
@@ -32,18 +33,27 @@ class InDoubtError(smtplib.SMTPException):
     """The message was on its way, and no clear answer came back."""
 
 
+class TokenError(OSError):
+    """No token to log in with could be had; `status` is the token endpoint's, where it answered."""
+
+    def __init__(self, status: int | None = None, words: str = "") -> None:
+        """Keep its own words, too, which only an operator's terminal may show."""
+        super().__init__()
+        self.status, self.words = status, words
+
+
 def outcome_of(error: OSError) -> Outcome:
     """Return what became of a message when handing it over raised this."""
     match error:
         case InDoubtError():
             return Outcome.IN_DOUBT
+        case TokenError(__cause__=OSError() as cause):
+            return outcome_of(cause)
         case smtplib.SMTPResponseException(smtp_code=code) if code > 0:
             return Outcome.REFUSED
         case TimeoutError():
             return Outcome.SLOW
-        case ssl.SSLEOFError():
-            return Outcome.UNREACHABLE
-        case ssl.SSLError():
+        case ssl.SSLError() if not isinstance(error, ssl.SSLEOFError):
             return Outcome.UNTRUSTED
         case _:
             return Outcome.UNREACHABLE

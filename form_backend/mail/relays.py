@@ -12,6 +12,7 @@ from gevent.lock import BoundedSemaphore
 
 from form_backend import log
 from form_backend.mail.connection import Connection
+from form_backend.mail.oauth import Tokens
 from form_backend.mail.outcomes import Delivery, Outcome, outcome_of
 from form_backend.mail.pool import Pool
 from form_backend.mail.sockets import tls_context
@@ -31,8 +32,9 @@ class Relays:
     def __init__(self, settings: Settings) -> None:
         """Start the greenlet that tends the pools; it connects to no relay yet."""
         self._settings = settings
-        self.tls = tls_context(settings)
-        self._pools = [Pool(relay, settings, self.tls) for relay in settings.mail_relays]
+        tls = tls_context(settings)
+        self._tokens = Tokens(settings.mail_oauth, settings) if settings.mail_oauth else None
+        self.pools = [Pool(relay, settings, tls, self._tokens) for relay in settings.mail_relays]
         self._in_flight = BoundedSemaphore(MOST_IN_FLIGHT)
         self._prewarm_wanted = Event()
         gevent.spawn(self._tend_pools)
@@ -55,7 +57,7 @@ class Relays:
         expires = monotonic() + self._settings.mail_deadline
         delivery = Delivery(Outcome.UNREACHABLE)
         for tried, (position, pool) in enumerate(self._in_order()):
-            share = monotonic() + (expires - monotonic()) / (len(self._pools) - tried)
+            share = monotonic() + (expires - monotonic()) / (len(self.pools) - tried)
             transmit = partial(
                 Connection.transmit,
                 sender=self._settings.bounces_to,
@@ -79,9 +81,14 @@ class Relays:
 
     def _in_order(self) -> list[tuple[int, Pool]]:
         """Return the relays with their positions; those that failed recently come last."""
-        return sorted(enumerate(self._pools), key=lambda numbered: numbered[1].recently_failed)
+        return sorted(enumerate(self.pools), key=lambda numbered: numbered[1].recently_failed)
 
     def _try(self, pool: Pool, expires: float, transmit: Transmit) -> Delivery:
+        """Wait for the relay to have room for us, and use it."""
+        with pool.slot(expires) as free:
+            return self._use(pool, expires, transmit) if free else Delivery(Outcome.BUSY)
+
+    def _use(self, pool: Pool, expires: float, transmit: Transmit) -> Delivery:
         """Use an idle connection, and where that one is over a new one."""
         connection = pool.take()
         try:
@@ -120,8 +127,10 @@ class Relays:
         prewarmed = 0.0
         while True:
             wanted = self._prewarm_wanted.wait(CLOSE_EVERY)
-            for pool in self._pools:
+            for pool in self.pools:
                 pool.close_expired()
+            if self._tokens:
+                self._tokens.tend(wanted=wanted)
             if wanted and monotonic() > prewarmed + PREWARM_EVERY:
                 prewarmed = monotonic()
                 self._prewarm_first()

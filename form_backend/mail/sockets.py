@@ -13,28 +13,34 @@ from form_backend.settings import Settings, SettingsError
 KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # Linux has all of these names
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext:
-    """Return the context of all connections; names are checked. A bad file is a SettingsError."""
+def tls_context(settings: Settings, *, public: bool = False) -> ssl.SSLContext:
+    """Return a context that checks names; a bad file is a SettingsError.
+
+    A certificate authority of one's own takes the place of the public ones, unless those count as well.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if settings.mail_ca_file is None:
+    if public or settings.mail_ca_file is None:
         context.load_default_certs()
-        return context
     try:
-        context.load_verify_locations(settings.mail_ca_file)
+        if settings.mail_ca_file:
+            context.load_verify_locations(settings.mail_ca_file)
     except OSError:  # ssl.SSLError is one
         raise SettingsError(
             "FLASK_MAIL_CA_FILE", "holds no certificates in PEM form that can be used; check the file."
         ) from None
     return context
+    return context
 
 
-def connect(host: str, port: int, expires: float) -> socket:
-    """Return a connection to the first address of the host that answers; raises OSError.
+def connect(host: str, port: int, expires: float) -> tuple[socket, list[str]]:
+    """Return a connection to the first address of the host that answers, and those before it that did not.
 
-    Each address gets its share of the time, so that one that never answers does not use up all of it.
+    Each address gets its share of the time, so that one that never answers does not use up all of it. Raises
+    OSError, with a note for each address.
     """
     addresses = getaddrinfo(host, port, type=options.SOCK_STREAM)
     failure = OSError("the host has no address")
+    unanswered: list[str] = []
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):
         connection = socket(family, kind, protocol)
         share = (expires - monotonic()) / (len(addresses) - position)
@@ -45,11 +51,14 @@ def connect(host: str, port: int, expires: float) -> socket:
         except OSError as error:
             connection.close()
             failure = error
+            unanswered.append(str(address[0]))
         except BaseException:
             connection.close()
             raise
         else:
-            return connection
+            return connection, unanswered
+    for one in unanswered:
+        failure.add_note(one)
     raise failure
 
 

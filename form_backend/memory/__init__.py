@@ -6,23 +6,31 @@ from limits.storage import MemoryStorage
 
 from form_backend.memory.delivered import Delivered
 from form_backend.memory.limits import Limits
+from form_backend.memory.same_texts import SameTexts
 from form_backend.settings import Settings
 
 
 class Memory(NamedTuple):
-    """The rate limits and the delivered messages."""
+    """The rate limits, the delivered messages, and the texts that come from many networks."""
 
     limits: Limits
     delivered: Delivered
+    same_texts: SameTexts
 
 
 def open_memory(settings: Settings) -> Memory:
     """Return the memory of this process, or the one that processes share where the settings name a store."""
     if settings.limits_url == "memory://":
-        return Memory(Limits(settings, MemoryStorage()), Delivered(None))
+        return Memory(Limits(settings, MemoryStorage()), Delivered(None), SameTexts(None))
     # The client of the store takes 4 MB, so it is loaded only where there is a store.
-    from form_backend.memory.shared_store import SharedClaims, SharedCounts, Store  # noqa: PLC0415
+    from form_backend.memory.shared_store import (  # noqa: PLC0415
+        SharedClaims,
+        SharedCounts,
+        SharedNetworks,
+        Store,
+    )
 
     store = Store.at(settings.limits_url)
     claims = SharedClaims(store, settings.mail_deadline)
-    return Memory(Limits(settings, SharedCounts(settings.limits_url, store)), Delivered(claims))
+    counts = SharedCounts(settings.limits_url, store)
+    return Memory(Limits(settings, counts), Delivered(claims), SameTexts(SharedNetworks(store)))

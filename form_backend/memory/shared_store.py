@@ -1,7 +1,7 @@
 """Share counts, and messages delivered or in progress, among processes through Redis or Valkey.
 
-Keys are keyed hashes that expire, values are counts and outcomes. While the store is down, each process goes
-on with its own memory.
+Keys are keyed hashes that expire, values are counts, outcomes and hashes of networks. While the store is
+down, each process goes on with its own memory.
 """
 
 import logging
@@ -34,6 +34,13 @@ if waited and not found then return "in-doubt" end  -- the process that was send
 if waited and (found == "in-doubt" or found == "slow") then return found end
 for _, key in ipairs(KEYS) do redis.call("SET", key, "sending", "PX", ARGV[1]) end
 return "ours"
+"""
+
+
+COUNT_NETWORK = """
+if redis.call("SCARD", KEYS[1]) < tonumber(ARGV[2]) then redis.call("SADD", KEYS[1], ARGV[1]) end
+if redis.call("TTL", KEYS[1]) < 0 then redis.call("EXPIRE", KEYS[1], ARGV[3]) end
+return redis.call("SCARD", KEYS[1])
 """
 
 
@@ -151,3 +158,17 @@ class SharedClaims:
             waited = 1
             sleep(POLL)
         return str(state)
+
+
+class SharedNetworks:
+    """Count in the store from how many networks a text came."""
+
+    def __init__(self, store: Store) -> None:
+        """Count in this store."""
+        self._count = store.register_script(COUNT_NETWORK)
+
+    def count(self, text: bytes, network: bytes, most: int) -> int | None:
+        """Count a network for a text and return how many there are, or None while the store is down."""
+        with suppress(RedisError):
+            return int(self._count([f"text:{text.hex()}"], [network.hex(), most, KEEP]))
+        return None

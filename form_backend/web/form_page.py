@@ -13,9 +13,10 @@ from form_backend.forms.reference import read_signed, reference, sign
 from form_backend.forms.token import Tokens, new_lineage
 from form_backend.mail.outcomes import Outcome
 from form_backend.messages import as_typed
+from form_backend.signs import Signs
 from form_backend.site import Facts, Frame
-from form_backend.submission import Services, digest_of, submit
-from form_backend.web.guards import check_body, is_from_our_own_page
+from form_backend.submission import Services, digest_of, signs_in, submit
+from form_backend.web.guards import is_from_our_own_page, posted_fields
 
 RETRY_AFTER = 30  # seconds, after the relays failed
 MOST_IN_MAILTO = 1800  # encoded characters; mail programs cut longer addresses off
@@ -55,7 +56,10 @@ class FormPage(MethodView):
             return show_again(form, self.services, 422, form.problem)
         digest = digest_of(form, self.services.settings)
         g.reference = reference(digest)
-        delivery = submit(form, digest, g.client, self.services)
+        signs = signs_in(form, g.client, self.services)
+        delivery = submit(form, signs, digest, g.client, self.services)
+        if delivery.outcome is Outcome.HELD_UP:
+            return hold_up(form, signs, self.services)
         if delivery.outcome is not Outcome.DELIVERED:
             return show_again(form, self.services, 503, delivery.outcome, RETRY_AFTER)
         g.outcome = delivery.outcome
@@ -83,9 +87,16 @@ class ThankYouPage(View):
 
 def posted_form(form_class: type[SiteForm], services: Services) -> SiteForm:
     """Return the form as posted; a body that is no form ends the request with an error page."""
-    check_body()
-    settings = services.settings
-    return form_class(services.site.facts, settings.secret_key, settings.token_min_age, formdata=request.form)
+    facts, settings = services.site.facts, services.settings
+    return form_class(facts, settings.secret_key, settings.token_min_age, formdata=posted_fields())
+
+
+def hold_up(form: SiteForm, signs: Signs, services: Services) -> Response:
+    """Show the form with its signs of advertising and a box to tick; without, where Send works anyway."""
+    if signs.only_this_time:
+        return show_again(form, services, 422, "trapped" if "trap" in signs.found else "young")
+    form.held_up_by = signs.sentences
+    return show_again(form, services, 422, "held-up")
 
 
 def show_again(
@@ -121,7 +132,7 @@ def _filled_in(
     return render_template(
         "form/form.html",
         form=form,
-        problem=problem,
+        problem=None if form.held_up_by else problem,  # form/signs.html says it
         minutes=-(-(retry_after or 0) // 60),
         mailto=partial(_mailto, form),
         reference=g.get("reference"),

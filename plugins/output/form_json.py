@@ -5,7 +5,7 @@ from typing import Any
 
 
 def text(context: dict[str, Any]) -> str:
-    """Return sectors, topics, addresses, statement versions, notices and the headers of every answer."""
+    """Return the facts that the forms need, the weights of signs, and the headers of every answer."""
     organisation = context["ORGANISATION"]
     facts = {
         "organisation": organisation["name"],
@@ -13,6 +13,7 @@ def text(context: dict[str, Any]) -> str:
         "email": organisation["contact"]["email"],
         "requests_email": organisation["requests"]["email"],
         "answer_days": organisation["requests"]["answer_days"],
+        "advertising": organisation["advertising"],
         "sectors": organisation["enquiry"]["sectors"],
         "topics": organisation["enquiry"]["topics"],
         "statement": context["STATEMENT"].effective.isoformat(),

@@ -452,9 +452,9 @@ def test_mistakes_are_reported_until_corrected(builder: Builder) -> None:
 # A file, some text in it, what takes its place, and what the page then shows.
 CHANGES = [
     ("theme/templates/partials/footer.html", "<footer", '<footer id="new"', 'id="new"'),
-    ("theme/site.css", "@layer maps {", "@layer new { p { order: 7 } }\n@layer maps {", "order:7"),
+    ("theme/site.css", "/* Layout */", "p { order: 7 }\n/* Layout */", "order:7"),
     ("content/organisation.toml", 'tagline = "', 'tagline = "New ', "<p>New "),
-    ("plugins/reading/markdown_extension.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
+    ("plugins/reading/markdown.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
     ("pelicanconf.py", '"output_format": "html5"', '"output_format": "xhtml"', "<hr />"),
     (PAGE, "***", "First words", "First words"),
     (PAGE, "First", "Second", "Second words"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from form_backend.settings import Relay, Settings, SettingsError
+from form_backend.settings import OAuth, Relay, Settings, SettingsError
 from tests.parts.forms import SECRET
 from tests.parts.processes import ROOT
 from tests.parts.stack import GUNICORN, environment
@@ -27,6 +27,11 @@ WRONG = [
     ("FLASK_MAIL_RELAYS", "smtps://", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org/hush", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?x=hush", EXAMPLE),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?connections=0", "from 1 to 256"),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?connections=257", "from 1 to 256"),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?connections=3&connections=4", "from 1 to 256"),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org?connections=\u0663", "from 1 to 256"),
+    ("FLASK_MAIL_RELAYS", "smtps://mail.example.org/?connections=3", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org:0", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org:70000", EXAMPLE),
     ("FLASK_MAIL_RELAYS", "smtps://mail.example.org:hush", EXAMPLE),
@@ -41,6 +46,8 @@ WRONG = [
     ("FLASK_MAIL_PASSWORD_FILE", "/nowhere/password", EXAMPLE),
     ("FLASK_MAIL_CA_FILE", "/nowhere/ca.pem", "check the path"),
     ("FLASK_MAIL_CA_FILE", str(ROOT / "pyproject.toml"), "PEM"),
+    ("FLASK_MAIL_CERTIFICATES", "/nowhere/certificates.pem", "check the path"),
+    ("FLASK_MAIL_CERTIFICATES", str(ROOT / "pyproject.toml"), "PEM"),
     ("FLASK_MAIL_FROM", "", "not set"),
     ("FLASK_MAIL_FROM", "website", "website@example.org"),
     ("FLASK_MAIL_FROM", "jörg@example.org", "website@example.org"),
@@ -161,6 +168,67 @@ def test_user_needs_a_password(site: Path) -> None:
         Settings.from_environ(environment(site, "smtps://user@mail.example.org"))
 
 
+OAUTH = {
+    "FLASK_MAIL_OAUTH_TOKEN_URL": "https://login.example.org/tenant/token?version=2",
+    "FLASK_MAIL_OAUTH_CLIENT_ID": "the website",
+    "FLASK_MAIL_OAUTH_CLIENT_SECRET_FILE": "{folder}/secret",
+    "FLASK_MAIL_OAUTH_SCOPE": "https://relay.example.org/.default",
+}
+WITH_USER = "smtps://user@mail.example.org"
+
+
+def with_oauth(site: Path, folder: Path, relays: str = WITH_USER, **changed: str) -> Settings:
+    """Return settings with a token endpoint; `changed` may spoil one of them."""
+    (folder / "secret").write_text(f"{WORD}\n")
+    variables = {name: text.format(folder=folder) for name, text in (OAUTH | changed).items()}
+    return Settings.from_environ(environment(site, relays, **variables))
+
+
+def test_token_endpoint(site: Path, tmp_path: Path) -> None:
+    """A token endpoint takes the place of the password; a variable that is set to nothing is not set."""
+    settings = with_oauth(site, tmp_path, **dict.fromkeys(["FLASK_MAIL_PASSWORD_FILE"], " "))
+
+    assert settings.mail_password is None
+    assert settings.mail_oauth == OAuth(
+        "login.example.org",
+        443,
+        "/tenant/token?version=2",
+        "the website",
+        WORD,
+        OAUTH["FLASK_MAIL_OAUTH_SCOPE"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "cure"),
+    [
+        *((name, "", "is not set") for name in OAUTH),
+        ("FLASK_MAIL_OAUTH_TOKEN_URL", "http://login.example.org/token", "https:// address"),
+        ("FLASK_MAIL_OAUTH_TOKEN_URL", f"https://id:{WORD}@login.example.org/token", "https:// address"),
+        ("FLASK_MAIL_OAUTH_TOKEN_URL", "https:///token", "https:// address"),
+        ("FLASK_MAIL_OAUTH_TOKEN_URL", "https://login.example.org:0/token", "https:// address"),
+        ("FLASK_MAIL_OAUTH_TOKEN_URL", "https://login.example.org/to ken", "https:// address"),
+        ("FLASK_MAIL_OAUTH_TOKEN_URL", "https://login.example.org/token#x", "https:// address"),
+        ("FLASK_MAIL_OAUTH_CLIENT_ID", "an\u200bid", "copy it again"),
+        ("FLASK_MAIL_OAUTH_SCOPE", "ö", "copy it again"),
+        ("FLASK_MAIL_OAUTH_CLIENT_SECRET_FILE", "/nowhere/secret", "check the path"),
+        ("FLASK_MAIL_PASSWORD_FILE", "/nowhere/password", "are both set; keep"),
+    ],
+)
+def test_wrong_token_endpoint(site: Path, tmp_path: Path, variable: str, value: str, cure: str) -> None:
+    """Each wrong or missing part of the login by OAuth 2.0 ends the start."""
+    with pytest.raises(SettingsError) as refusal:
+        with_oauth(site, tmp_path, **{variable: value})
+
+    assert_one_sentence(str(refusal.value), variable, cure)
+
+
+def test_token_endpoint_needs_a_user(site: Path, tmp_path: Path) -> None:
+    """Where no relay names a user, a token would serve nobody."""
+    with pytest.raises(SettingsError, match="FLASK_MAIL_OAUTH_TOKEN_URL is set but no relay names a user"):
+        with_oauth(site, tmp_path, RELAY)
+
+
 @pytest.mark.parametrize(
     ("text", "relays"),
     [
@@ -168,6 +236,7 @@ def test_user_needs_a_password(site: Path) -> None:
         ("smtp+starttls://mail.example.org", [Relay("mail.example.org", 587, "starttls", None)]),
         ("smtp://localhost", [Relay("localhost", 25, "none", None)]),
         ("smtp://[::1]:2525", [Relay("::1", 2525, "none", None)]),
+        ("smtps://mail.example.org?connections=3", [Relay("mail.example.org", 465, "tls", None, 3)]),
         ("smtp://127.0.0.9", [Relay("127.0.0.9", 25, "none", None)]),
         (
             " smtps://web%40site@mail.example.org:4650 , smtps://bücher.example.org ",

@@ -51,7 +51,7 @@ ONLY = {  # lines like this one, which nginx includes
 FORM_JSON = dict.fromkeys(["organisation", "address", "email", "requests_email", "statement"], str) | {
     "answer_days": int,
     "sectors": list,
-    **dict.fromkeys(["topics", "statement_sha256", "notices", "headers"], dict),
+    **dict.fromkeys(["advertising", "topics", "statement_sha256", "notices", "headers"], dict),
 }
 PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 

@@ -1,1 +1,1 @@
-"""What editors are told about their mistakes."""
+"""What the build writes: pages, sitemap, feeds, structured data, form.json."""
