@@ -6,11 +6,7 @@ from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField
-<<<<<<< HEAD
 from wtforms.form import BaseForm
-from wtforms.validators import ValidationError
-=======
->>>>>>> main
 
 from form_backend.forms.fields import AddressField
 from form_backend.forms.token import PostedToken, SignedToken, Tokens

@@ -15,7 +15,6 @@ def check(site: Site) -> Iterator[Mistake]:
     """Find what a page may not hold."""
     for document in (content.document for content in site.contents):
         html = document.html
-<<<<<<< HEAD
         found = [
             *raw_html(html),
             *attributes(html),
@@ -24,10 +23,7 @@ def check(site: Site) -> Iterator[Mistake]:
             *same_ids(html),
             *levels(html),
         ]
-=======
-        found = [*raw_html(html), *attributes(html), *addresses(html), *same_ids(html), *levels(html)]
         found += html.surprises
->>>>>>> main
         for line, sentences in found:
             yield document.path, line, sentences
         for line, mark in html.not_converted:

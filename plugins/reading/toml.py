@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
@@ -30,32 +29,20 @@ SCHEMAS = {
 TABLE = re.compile(r"\s*\[(\[?)\s*([\w.-]+)\s*\]")
 KEY = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*=""")
 Place = tuple[str | int, ...]
-=======
-from plugins.reading.document import read_text
-from plugins.reading.mistakes import NOT_UTF8
->>>>>>> main
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the data of a TOML file; mistakes in it end the build, each with its line and the cure."""
     refuse_special_files(path.parent)
     try:
-<<<<<<< HEAD
         text = read_text(path)
         data = tomllib.loads(text)
-=======
-        return tomllib.loads(read_text(path))
->>>>>>> main
     except UnicodeDecodeError:
         raise SystemExit(f"content/{path.name}:1: {NOT_UTF8}") from None
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).rpartition(" (at ")
         line = re.search(r"line (\d+)", where)
-<<<<<<< HEAD
         number = line[1] if line else text.rstrip("\n").count("\n") + 1
-=======
-        number = line[1] if line else read_text(path).rstrip("\n").count("\n") + 1
->>>>>>> main
         sentences = f'This cannot be read: {what}. Write it like: name = "text".'
         raise SystemExit(f"content/{path.name}:{number}: {sentences}") from None
     if found := sorted(set(mistakes(path.name, text, data))):

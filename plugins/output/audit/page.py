@@ -6,6 +6,7 @@ here and do harm there.
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from plugins.reading.characters import INVISIBLE, named
+from plugins.reading.typed import INVISIBLE
 
 EVERYWHERE = {
     "aria-current", "aria-hidden", "aria-label", "aria-labelledby", "class", "dir", "id", "lang", "role",
@@ -111,6 +112,12 @@ def in_fragment(html: str, allowed: Allowed) -> Iterator[Finding]:
         yield Finding(f"#{name}", f'the id "{name}" more than once')
     for comment in (text for text, count in comments.items() if text not in COMMENTS or count > 1):
         yield Finding(f"<!--{comment}", f"the comment <!--{comment}-->")
+
+
+def named(character: str) -> str:
+    """Return an invisible character as people can look it up, like "U+200B, zero width space"."""
+    name = unicodedata.name(character, "control character").lower()
+    return f"U+{ord(character):04X}, {name}"
 
 
 def in_element(node: LexborNode, allowed: Allowed) -> Iterator[Finding]:
