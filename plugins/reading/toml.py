@@ -53,7 +53,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def mistakes(name: str, text: str, data: dict[str, Any]) -> Iterator[Found]:
     """Find what the file's schema does not allow."""
     lines = lines_of(text)
-    for error in SCHEMAS[name].iter_errors(data):
+    for error in SCHEMAS[name].iter_errors(data) if name in SCHEMAS else []:
         for place, sentences in told(error):
             known = next(place[:length] for length in range(len(place), -1, -1) if place[:length] in lines)
             yield lines[known], sentences

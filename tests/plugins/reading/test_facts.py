@@ -191,7 +191,7 @@ def test_facts_that_are_right(tmp_path: Path, old: str, new: str) -> None:
     ],
 )
 def test_a_value_where_a_table_belongs(tmp_path: Path, table: str) -> None:
-    """A value in place of a table, or of a list of them, is told in its line, and so is one that is not there."""
+    """A value in place of a table, or of a list of them, is told in its line, and so is what is missing."""
     lines = told(tmp_path, f'name = "IMQS"\n{table} = 3\n')
 
     assert [line for line in lines if line.startswith("content/organisation.toml:2: 3 is not a ")]
