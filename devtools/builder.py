@@ -119,7 +119,8 @@ def build() -> None:
         pelican.run()
         built = True
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is wrong, the next save may put it right
-        mistakes.add(described(error))
+        for line in described(error).splitlines():
+            mistakes.add(line)
     if built:
         output = Path(pelican.output_path)
         pictures = {output / file.save_as for generator in statics for file in generator.staticfiles}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 PROXY = ProxyMiddleware(NotFound(), {}, timeout=60)  # far longer than the form backend's own deadline
-FORMS = ("/enquiry/", "/your-information/")
+FORMS = ("/enquiry/", "/enquiry/sent/", "/healthz", "/your-information/", "/your-information/sent/")
 
 LIVE_RELOAD = Path(__file__).parent / "static/live-reload.js"
 
@@ -69,7 +69,7 @@ def create_front(
     @Request.application
     def front(request: Request) -> Response:
         path = request.path
-        if path.startswith(FORMS) or path == "/healthz":
+        if path in FORMS:
             return proxied(request, forms) or forms_are_down(site, request)
         if outbox and path.startswith("/outbox"):
             return proxied(request, outbox) or Response("The mail catcher does not answer.", 503)
@@ -111,7 +111,7 @@ def static(site: Path, request: Request) -> Response:
         response.headers["Allow"] = "GET, HEAD"
         return response
     folder = safe_join(str(site), request.path.strip("/"))
-    if moved := redirects(site).get(request.path):
+    if moved := redirects(site).get(request.path.lower()):
         return redirect(moved, 301)
     if folder and Path(folder).is_dir() and not request.path.endswith("/"):
         return redirect(request.full_path.rstrip("?").replace(request.path, f"{request.path}/", 1), 301)
@@ -122,7 +122,7 @@ def static(site: Path, request: Request) -> Response:
 
 
 def redirects(site: Path) -> dict[str, str]:
-    """Return the redirects that plugins/output/redirects.py wrote for nginx."""
+    """Return the redirects that plugins/output/redirects.py wrote for nginx, which ignores case."""
     lines = (site / ".redirects.conf").read_text("utf-8").splitlines()
     return dict(line.rstrip(";").split() for line in lines)
 

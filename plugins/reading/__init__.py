@@ -1,11 +1,19 @@
 """Read the files of content/: labels, text, line numbers, and what is wrong with a label."""
 
-from pelican import signals
+from pathlib import Path
+
+from pelican import Pelican, signals
 from pelican.contents import Article, Content
 from pelican.generators import PagesGenerator
 from pelican.readers import BaseReader, Readers
 
+from plugins.reading.document import refuse_special_files
 from plugins.reading.reader import Reader
+
+
+def look_at_files(pelican: Pelican) -> None:
+    """End the build before anything is read that lies outside content/."""
+    refuse_special_files(Path(pelican.path))
 
 
 def use_reader(readers: Readers) -> None:
@@ -26,6 +34,7 @@ def publish_images_only(generator: PagesGenerator) -> None:
 
 def register() -> None:
     """Connect to Pelican."""
+    signals.initialized.connect(look_at_files)
     signals.readers_init.connect(use_reader)
     signals.content_object_init.connect(hold_back)
     signals.page_generator_finalized.connect(publish_images_only)

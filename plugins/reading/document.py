@@ -3,7 +3,10 @@
 Pelican's cache keeps it with the page, so it holds only what the file itself says.
 """
 
+import os
 import re
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,3 +65,22 @@ def read_text(path: Path) -> str:
 def read_document(path: Path, shown: str) -> Document:
     """Return the document in a file; a file that is not there holds no text."""
     return Document(shown, read_text(path) if path.exists() else "")
+
+
+def refuse_special_files(content: Path) -> None:
+    """End the build at what leads out of content/ or keeps a reader waiting: links, pipes, devices."""
+    if wrong := [f"content/{path.relative_to(content)}:1: {problem}" for path, problem in special(content)]:
+        raise SystemExit("\n".join(sorted(wrong)))
+
+
+def special(content: Path) -> Iterator[tuple[Path, str]]:
+    """Yield what is neither a file nor a folder, and what to do; no link is followed."""
+    below = (Path(folder, name) for folder, *names in os.walk(content) for name in [*names[0], *names[1]])
+    for path in (content, *below):
+        kind = path.lstat().st_mode
+        if stat.S_ISLNK(kind) and (
+            path.is_dir() or not path.name.startswith(".")
+        ):  # Emacs locks files by links
+            yield path, "This is a link. Put the file or the folder itself in its place."
+        elif not (stat.S_ISLNK(kind) or stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            yield path, "This is neither a file nor a folder. Take it away."

@@ -134,7 +134,7 @@ def is_harmless(tag: str, name: str, value: str, allowed: Allowed) -> bool:
     if (tag, name) == ("a", "href"):
         return is_link(value)
     if name in ("href", "src"):
-        return is_our_own(value.removeprefix(allowed.address if tag == "link" else ""))
+        return is_our_own(value.removeprefix(allowed.address))
     if name == "srcset":
         return all(is_our_own(candidate.split()[0]) for candidate in value.split(",") if candidate.strip())
     return "url(" not in value.lower()

@@ -61,6 +61,7 @@ WITHDRAWN = (
 A_DAY = "A version is named by the day on which it takes effect. Name this file content/privacy/"
 SAME_DAY = f"content/privacy/{IN_FORCE}.md is for the same day. Keep one of the two, under that name."
 
+UNLIKE = "0" * 64  # the SHA-256 of no text
 STATEMENT = "/about-us/customerprivacystatement/"
 OURS = (ROOT / f"content/privacy/{IN_FORCE}.md").read_text("utf-8")
 SPOILT = OURS.replace("- E-mail address", "- Shoe size").replace("#promise-not-stored", "#promise-not-stord")
@@ -73,14 +74,24 @@ REDIRECTS = """
 "/old; return 200" = "/products/"
 "/" = "/products/"
 "/lost/" = "/product/"
+"/Contact/" = "/contact/"
+"/Gone/" = "/contact/"
+"/contact" = "/about-us/"
+"/robots.txt" = "/contact/"
+"/a%20b/" = "/contact/"
+"/a//b/" = "/contact/"
+"/.well-known/x" = "/contact/"
+"/olé/" = "/contact/"
 """
+NO_ADDRESSES = ("/a%20b/", "/a//b/", "/.well-known/x", "/olé/")
+CONTACT_MOVED = '"/contact" = '
 HOME_MOVED = '"/" = "/products/"'
 MENU_ENTRY = 'address = "/moved/"'
 EMAIL = tomllib.loads((ROOT / "content/organisation.toml").read_text("utf-8"))["contact"]["email"]
 ORGANISATION = (
     re.sub(
-        '\ntelephone = ".*"',
-        '\ntelephone = "TODO"',
+        '\nstreet_address = ".*"',
+        '\nstreet_address = "TODO"',
         (ROOT / "content/organisation.toml").read_text("utf-8"),
         count=1,
     )
@@ -431,6 +442,20 @@ FILES: dict[str, tuple[str, ...]] = {
         ),
         f'{line(ORGANISATION, HOME_MOVED)}: "/" is a page. Take the entry out, or the page away.',
         (
+            f'{line(ORGANISATION, "/Contact/")}: "/Contact/" has capital letters. '
+            'Write "/contact/", which counts for both.'
+        ),
+        (
+            f'{line(ORGANISATION, "/Gone/")}: "/Gone/" has capital letters. '
+            'Write "/gone/", which counts for both.'
+        ),
+        (f'{line(ORGANISATION, CONTACT_MOVED)}: "/contact" is a page. Take the entry out, or the page away.'),
+        f'{line(ORGANISATION, "/robots.txt")}: "/robots.txt" is a file of the website. Take the entry out.',
+        *(
+            f'{line(ORGANISATION, old)}: "{old}" is no address on this site. Write it like "/old-page/".'
+            for old in NO_ADDRESSES
+        ),
+        (
             f'{line(ORGANISATION, "/lost/")}: "/lost/" leads to "/product/", which is no page. '
             'Did you mean "/products/"?'
         ),
@@ -455,9 +480,9 @@ FILES["published.toml"] = (
 "/gone-from-here/",
 ADDRESSES]
 [statement]
-{EARLIEST} = "in force once"
-{NEXT} = "in other words"
-{LAST} = "announced"
+{EARLIEST} = "{UNLIKE}"
+{NEXT} = "{UNLIKE}"
+{LAST} = "{UNLIKE}"
 {IN_FORCE} = "{PUBLISHED["statement"][IN_FORCE]}"
 {EARLIER} = "{sha256(FIXED.encode()).hexdigest()}"
 """,

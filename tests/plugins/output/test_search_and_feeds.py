@@ -27,7 +27,7 @@ ARTICLE = "/news-articles/maintenance-strategy/"
 MODIFIED = datetime.now(UTC).date().isoformat()
 IMAGE = "images/plan.png"
 FOR_GOOD = "public, max-age=31536000, immutable"
-OLD = {"/old-page": "/products/", "/old/Page.aspx": "/about-us/", f"/{'long/' * 30}": "/contact/"}
+OLD = {"/old-page": "/products/", "/old/page.aspx": "/about-us/", f"/{'long/' * 30}": "/contact/"}
 NO_FORMS = f"http://{HOST}:{free_port()}"
 Listed = dict[str, lxml.html.HtmlElement]
 Served = Callable[[Path, Path], AbstractContextManager[httpx.Client]]
@@ -262,9 +262,9 @@ def test_pictures_are_cached_for_a_year(changed: Path, tmp_path: Path, home: str
 
 @pytest.mark.parametrize("served", [embedded, production])
 def test_old_addresses(changed: Path, tmp_path: Path, served: Served) -> None:
-    """An old address redirects permanently to its new page; other pages are not affected."""
+    """An old address, in any case, redirects permanently to its new page; other pages are not affected."""
     with served(changed, tmp_path) as client:
-        answers = {old: client.get(old) for old in OLD}
+        answers = {old: client.get(asked) for old in OLD for asked in (old, old.upper())}
         page, missing = client.get("/products/"), client.get("/old-page/no-such-page")
 
     assert {old: answer.headers["Location"] for old, answer in answers.items()} == OLD
