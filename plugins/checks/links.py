@@ -14,6 +14,7 @@ from plugins.reading.mistakes import Mistake, suggestion
 from plugins.reading.site import Site, to_come
 
 PELICAN_LINK = re.compile(r"[{|](\w+)[|}]([^?#]*)(.*)")  # {filename}other.md#heading
+HOST = re.compile(r"[^\W_](?:[\w-]*\.)+[^\W_]{2,}\.?(?::\d+)?")
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*(?=:)", re.IGNORECASE)
 PREVIEW = {"127.0.0.1", "localhost", "0.0.0.0", "::1"}  # noqa: S104 - to recognise it
 SCHEMES = {"http", "https", "mailto", "tel"}
@@ -69,10 +70,7 @@ def address(link: str, content: Content, site: Site) -> str:
         name = posixpath.normpath(posixpath.join(folder, name.lstrip("/")))
         found = site.context["generated_content"].get(name) if kind == "filename" else None
         link = f"/{found.url if found else name}{rest}"
-    try:
-        return urljoin(f"{home}/{content.url}", link)
-    except ValueError:  # like http://[x
-        return f"{home}/{link}"
+    return urljoin(f"{home}/{content.url}", link)
 
 
 def problem(link: str, pages: dict[str, Content], site: Site) -> str:
@@ -81,7 +79,8 @@ def problem(link: str, pages: dict[str, Content], site: Site) -> str:
     if target.hostname in PREVIEW:
         return f"{link} is on your computer alone. Write {link.partition(target.netloc)[2] or '/'} for it."
     if f"{target.scheme}://{target.netloc}" != site.facts["address"]:
-        return ""
+        is_whole = target.scheme not in ("http", "https") or HOST.fullmatch(target.netloc)
+        return "" if is_whole else f'"{link}" is no address of a website. Correct it.'
     path = unquote(target.path) or "/"
     if path not in pages and (new := site.facts["redirects"].get(path)):
         return f"{path} is an old address. Write {new}, where it leads."

@@ -112,6 +112,9 @@ CONTROLS = [(4, '(U+0000) between "One" and "[0m". Take it out.'), (6, '(U+0085)
 CHANGED_AHEAD = '"Modified" is to come. Write the day of the change.'
 WHERE = "content/images/, content/news/, content/notices/, content/pages/, content/privacy/"
 
+OF_A = "of a website. Correct it."
+NO_HOST = ("https://exa%20mple.org/", "https://x")
+
 # Texts of pages, from their fourth line on, and what is wrong with each.
 TEXTS: list[tuple[str, ...]] = [
     # What does harm
@@ -181,7 +184,11 @@ TEXTS: list[tuple[str, ...]] = [
         "[a](/enquiry/?about=qqqq)",
         '4: The enquiry form knows no topic "qqqq". Add it to [enquiry.topics] in content/organisation.toml.',
     ),
-    ("[a](http://[x)", f"4: There is no page /http://[x. {LINK}"),
+    ("[a](http://[x)", '4: "http://%5Bx" is no address of a website. Correct it.'),
+    (
+        "[a](https://exa%20mple.org/) [b](https://x)",
+        *(f'4: "{url}" is no address {OF_A}' for url in NO_HOST),
+    ),
     (
         "[a](http://127.0.0.1:8000/products/#x) [b](http://localhost:9000)",
         "4: http://127.0.0.1:8000/products/#x is on your computer alone. Write /products/#x for it.",

@@ -45,7 +45,8 @@ def test_what_is_required(tmp_path: Path) -> None:
             "Without it the list of products would be missing."
         ),
         (
-            f"content/pages/your-information/index.md:{lines}: This page does not say where its form belongs. "
+            f"content/pages/your-information/index.md:{lines}: "
+            "This page does not say where its form belongs. "
             "Write [form] once, in a line of its own, with an empty line above and below."
         ),
     ]
@@ -62,7 +63,8 @@ def test_note_names_the_statement(tmp_path: Path) -> None:
     assert told[:-1] == [
         (
             "content/pages/enquiry/index.md:8: The privacy note below [form] does not link to the statement. "
-            f"Add a link like [Customer Privacy Statement](/about-us/customerprivacystatement/), {NOTE_WANTED}"
+            "Add a link like [Customer Privacy Statement](/about-us/customerprivacystatement/), "
+            f"{NOTE_WANTED}"
         ),
         "content/pages/enquiry/index.md:8: [form] stands for the form. Put an empty line above and below it.",
     ]
