@@ -30,7 +30,7 @@ def check(site: Site) -> Iterator[Mistake]:
 
 def not_utf8(path: Path) -> Found | None:
     """Say where a file is in another encoding; one that is not there is in none."""
-    source = path.read_bytes() if path.exists() else b""
+    source = path.read_bytes() if path.is_file() else b""
     try:
         source.decode()
     except UnicodeDecodeError as error:

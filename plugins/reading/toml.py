@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
@@ -30,6 +31,29 @@ SCHEMAS = {
 TABLE = re.compile(r"\s*\[(\[?)\s*([\w.-]+)\s*\]")
 KEY = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*=""")
 Place = tuple[str | int, ...]
+=======
+from plugins.reading.document import read_text
+from plugins.reading.mistakes import NOT_UTF8
+from plugins.reading.typed import CONFLICT_CURE, INVISIBLE, conflict_lines
+
+UNSEEN = re.compile(rf"{INVISIBLE.pattern}|[^\S\t ]")
+RETYPE = "There is an invisible character in this line. Type it again."
+QUOTES = 'Write the text between two straight quotes, like: name = "text".'
+SENTENCES = {  # by the beginning of the parser's own message
+    r"Illegal character '\\n'": f"A quote is missing at the end of this line. {QUOTES}",
+    r"Unterminated string|Expected \"'+\"|Expected '\"+'": f"A quote is missing. {QUOTES}",
+    r"Found invalid character": f"A sign in the name before the = is not allowed there. {QUOTES}",
+    r"Unclosed array": 'A list misses a comma, a quote or its ] above here. Write each entry like: "text",',
+    r"Unclosed inline table": "A } is missing. Put it at the end of the entry.",
+    r"Invalid value": f"What follows the = cannot be read. {QUOTES}",
+    r"Invalid (?:statement|initial character)": f"This line has no name before an =. {QUOTES}",
+    r"Expected '=' after a key": f"An = is missing after the name. {QUOTES}",
+    r"Expected newline or end of document": "Something follows the value. Take it out.",
+    r"Cannot (?:overwrite|mutate|define|declare)|Duplicate": "This stands in the file twice. Take one out.",
+    r"Expected '\]+' at the end": "A ] is missing at the end of this heading. Write it like: [contact]",
+    r"Unescaped|Invalid hex|Escaped": "A \\ is not allowed in a text. Take it out, or write \\\\ for it.",
+}
+>>>>>>> refs/heads/editors
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -37,12 +61,20 @@ def read_toml(path: Path) -> dict[str, Any]:
     refuse_special_files(path.parent)
     try:
         text = read_text(path)
+<<<<<<< HEAD
         data = tomllib.loads(text)
+=======
+>>>>>>> refs/heads/editors
     except UnicodeDecodeError:
         raise SystemExit(f"content/{path.name}:1: {NOT_UTF8}") from None
+    for number in conflict_lines(text):
+        raise SystemExit(f"content/{path.name}:{number}: {CONFLICT_CURE}")
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         what, _, where = str(error).rpartition(" (at ")
         line = re.search(r"line (\d+)", where)
+<<<<<<< HEAD
         number = line[1] if line else text.rstrip("\n").count("\n") + 1
         sentences = f'This cannot be read: {what}. Write it like: name = "text".'
         raise SystemExit(f"content/{path.name}:{number}: {sentences}") from None
@@ -113,3 +145,17 @@ def written(name: str | int, schema: dict[str, Any]) -> str:
     value = json.dumps(schema["examples"][0], ensure_ascii=False)
     key = name if re.fullmatch(r"[\w-]+", str(name), re.ASCII) else json.dumps(name)
     return f"Write it like: {value}" if isinstance(name, int) else f"Write it like: {key} = {value}"
+=======
+        number = int(line[1]) if line else text.rstrip("\n").count("\n") + 1
+        unseen = UNSEEN.search(text.split("\n")[number - 1])
+        sentences = RETYPE if unseen else in_plain_words(what)
+        raise SystemExit(f"content/{path.name}:{number}: {sentences}") from None
+
+
+def in_plain_words(what: str) -> str:
+    """Say what the parser found, and what to do."""
+    for pattern, sentences in SENTENCES.items():
+        if re.match(pattern, what):
+            return sentences
+    return f'This cannot be read: {what}. Write it like: name = "text".'
+>>>>>>> refs/heads/editors
