@@ -3,11 +3,8 @@
 import logging
 import os
 from datetime import date, datetime
-from html import unescape
 from pathlib import Path
 from zoneinfo import ZoneInfo
-
-from markdown.extensions.smarty import substitutions
 
 from plugins import checks, notices, output, pictures, reading, statement
 from plugins.reading.toml import read_toml
@@ -16,6 +13,7 @@ ROOT = Path(__file__).parent
 TIMEZONE = "Africa/Johannesburg"
 
 ORGANISATION = read_toml(ROOT / "content/organisation.toml")
+PROMISES = read_toml(ROOT / "content/promises.toml")
 
 
 def site_date() -> date:
@@ -41,6 +39,7 @@ LOCALE = ("C.UTF-8",)
 PATH = "content"
 OUTPUT_PATH = "preview"
 THEME = "theme"
+JINJA_ENVIRONMENT = {"autoescape": True}
 THEME_STATIC_PATHS: list[str] = []  # plugins/pictures/hashed_names.py copies theme/static/
 PLUGINS = [reading, statement, notices, pictures, output, checks]
 
@@ -76,19 +75,3 @@ ARCHIVES_SAVE_AS = AUTHOR_SAVE_AS = AUTHORS_SAVE_AS = ""
 CATEGORY_SAVE_AS = CATEGORIES_SAVE_AS = TAG_SAVE_AS = TAGS_SAVE_AS = ""
 FEED_ALL_ATOM = CATEGORY_FEED_ATOM = TRANSLATION_FEED_ATOM = None
 AUTHOR_FEED_ATOM = AUTHOR_FEED_RSS = None
-
-MARKDOWN = {
-    "extensions": [
-        "markdown.extensions.abbr",
-        "markdown.extensions.attr_list",
-        "markdown.extensions.def_list",
-        "markdown.extensions.smarty",
-        "markdown.extensions.tables",
-        "markdown.extensions.toc",
-        "plugins.reading.markdown_extension:SiteExtension",
-    ],
-    "extension_configs": {  # signs as characters, which take fewer bytes than entities
-        "markdown.extensions.smarty": {"substitutions": {k: unescape(v) for k, v in substitutions.items()}}
-    },
-    "output_format": "html5",
-}

@@ -23,14 +23,15 @@ from typing import IO, cast
 
 from bench.report import conditions, record, table
 from devtools.loopback import HOST
+from tests.parts.stack import statement_in_force
 
 SIZES = (12, 100, 1000)
 RUNS = 5
 PORT = 18400
 NUMBERS = count()  # no two saves add the same words, so an earlier build never counts as the new one
 SOURCES = ("content", "deploy", "devtools", "docs", "form_backend", "plugins", "theme", "pelicanconf.py")
-KEPT = {"enquiry", "errors", "your-information", "2026-11-22.md"}  # the forms need these
-STATEMENT = Path("content/privacy/2026-11-22.md")
+KEPT = {"enquiry", "errors", "your-information", f"{statement_in_force()}.md"}  # the forms need these
+STATEMENT = Path("content/privacy", f"{statement_in_force()}.md")
 MENU_ADDRESS = re.compile(r'^(label = .*\naddress = )".*"', re.MULTILINE)
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 OUR_LABELS = re.compile(r"^(?:Template|Status|Save_as|Url):.*\n", re.MULTILINE)

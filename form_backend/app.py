@@ -5,13 +5,13 @@ import logging.config
 import phonenumbers
 from flask import Flask
 from icalendar import Event
-from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from form_backend import commands, log, sandbox, web
 from form_backend.forms import open_site
 from form_backend.mail.relays import Relays
 from form_backend.memory import open_memory
+from form_backend.messages import JINJA_OPTIONS
 from form_backend.settings import Settings
 from form_backend.submission import Services
 from form_backend.web.guards import MOST_BYTES
@@ -25,7 +25,7 @@ def create_app() -> Flask:
 
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
+    app.jinja_options = JINJA_OPTIONS
     hops = settings.trusted_proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]  # Flask's way
 

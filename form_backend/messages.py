@@ -10,6 +10,7 @@ from email.utils import format_datetime, formataddr
 
 from flask import render_template
 from icalendar import Alarm, Calendar, Event
+from jinja2 import StrictUndefined
 from wtforms import Field
 
 from form_backend.clock import SAST
@@ -21,6 +22,7 @@ from form_backend.settings import Settings
 from form_backend.signs import Signs
 from form_backend.site import Facts
 
+JINJA_OPTIONS = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
 MARK = "[advertising?] "  # at the front of a subject, for the rules of mailboxes
 FOLD = "\r\n "  # RFC 5322: a reader takes the line end out and leaves the space
 
@@ -50,7 +52,7 @@ def compose(
     message = begin(
         mailbox(settings.mail_from, f"{facts.organisation} website"),
         recipients,
-        f"{MARK if signs.held else ''}[{facts.organisation}] {_subject(form, answer_by)} {reference(digest)}",
+        f"{MARK if signs.held else ''}{_subject(form, reference(digest), answer_by)}",
         f"<{digest.hex()}@{settings.mail_from.rpartition('@')[2]}>",
     )
     person = f"{form.email.parsed.local_part}@{form.email.parsed.ascii_domain}"
@@ -72,7 +74,8 @@ def compose(
     message.set_content(body, cte="quoted-printable")
     if isinstance(form, InformationRequestForm):
         entry = _calendar_entry(digest, answer_by, facts, now)
-        message.add_attachment(entry, "text", "calendar", filename="answer-by.ics")
+        kind = {"method": "PUBLISH", "charset": "utf-8"}
+        message.add_attachment(entry, "text", "calendar", filename="answer-by.ics", params=kind)
     return message
 
 
@@ -90,7 +93,7 @@ def begin(sender: str, recipients: Sequence[str], subject: str, message_id: str)
 
 def mailbox(address: str, name: str) -> str:
     """Return a name and an address as a header holds them: quoted where needed, encoded and folded."""
-    if name.isascii() and len(name) <= 200:
+    if _goes_as_it_is(name):
         return formataddr((_one_line(name), address))
     return f"{encoded(name)}{FOLD}<{address}>"
 
@@ -98,9 +101,14 @@ def mailbox(address: str, name: str) -> str:
 def encoded(text: str) -> str:
     """Return a header's text, encoded and folded where it is long or not ASCII."""
     text = _one_line(text)
-    if text.isascii() and len(text) <= 200:
+    if _goes_as_it_is(text):
         return text
     return Header(text, "utf-8").encode(linesep="\r\n")
+
+
+def _goes_as_it_is(text: str) -> bool:
+    """Tell whether a header may hold this without encoding, and nobody takes it for something encoded."""
+    return text.isascii() and len(text) <= 200 and "=?" not in text
 
 
 def _one_line(text: str) -> str:
@@ -110,27 +118,36 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _subject(form: SiteForm, answer_by: date) -> str:
+def _subject(form: SiteForm, quoted_reference: str, answer_by: date) -> str:
     if isinstance(form, InformationRequestForm):
-        return f"{form.request.data.capitalize()} request, answer by {answer_by}:"
-    return f"Enquiry: {form['sector'].data}"
+        return f"Request {quoted_reference}: {form.request.data}, reply by {in_words(answer_by)}"
+    return f"Enquiry {quoted_reference}: {form['sector'].data}"
+
+
+def in_words(day: date) -> str:
+    """Return a day as people write it, like 1 February 2027."""
+    return f"{day:%-d %B %Y}"
 
 
 def _calendar_entry(digest: bytes, answer_by: date, facts: Facts, now: datetime) -> bytes:
     """Return the deadline for the reader's own calendar, with the reference and nothing about the person."""
+    task = f"Reply to information request {reference(digest)}"
     entry = Event()
     entry.add("uid", f"{digest.hex()}@{facts.organisation.lower()}")
     entry.add("dtstamp", now)
     entry.add("dtstart", answer_by)
-    entry.add("summary", f"Answer information request {reference(digest)}")
+    entry.add("summary", task)
+    entry.add("description", f"{task}: the e-mail with this reference in its subject says what to do.")
+    entry.add("transp", "TRANSPARENT")  # the day does not show as busy
     reminder = Alarm()
     reminder.add("action", "DISPLAY")
-    reminder.add("description", f"Answer information request {reference(digest)} within a week")
+    reminder.add("description", f"{task} within a week")
     reminder.add("trigger", timedelta(days=-7))
     entry.add_component(reminder)
     calendar = Calendar()
     calendar.add("prodid", f"-//{facts.organisation}//website//EN")
     calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
     calendar.add_component(entry)
     return bytes(calendar.to_ical())
 

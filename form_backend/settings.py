@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ Security = Literal["tls", "starttls", "none"]
 
 SECURITY_OF_SCHEME: dict[str, Security] = {"smtps": "tls", "smtp+starttls": "starttls", "smtp": "none"}
 PORT_OF_SCHEME = {"smtps": 465, "smtp+starttls": 587, "smtp": 25}
+MOST_CONNECTIONS = 256  # to one relay at once, where its address names no number
 RELAY_EXAMPLE = "like smtps://user@mail.example.org:465"
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
@@ -36,6 +38,7 @@ class Relay:
     port: int
     security: Security
     user: str | None
+    connections: int | None = None  # how many at once, where the relay allows a client no more
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ def _relay(text: str) -> Relay:
     try:
         url = urlsplit(text)
         host, port, user = url.hostname or "", url.port, unquote(url.username or "")
-        extra = url.path or url.query or url.fragment
+        extra = url.path or url.fragment
         usable = host.encode("idna") and port != 0 and user.isascii() and not extra
     except ValueError:  # its text may quote a password
         usable = False
@@ -165,7 +168,21 @@ def _relay(text: str) -> Relay:
         raise ValueError(
             "may use clear text (smtp://) only to this machine; use smtps:// or smtp+starttls://."
         )
-    return Relay(host, port or PORT_OF_SCHEME[url.scheme], SECURITY_OF_SCHEME[url.scheme], user or None)
+    port, security = port or PORT_OF_SCHEME[url.scheme], SECURITY_OF_SCHEME[url.scheme]
+    return Relay(host, port, security, user or None, _connections(url.query))
+
+
+def _connections(query: str) -> int | None:
+    """Return the number in `connections=3`, or None where nothing is said."""
+    if not query:
+        return None
+    number = re.fullmatch(r"connections=([1-9][0-9]{0,2})", query)
+    if not number or int(number[1]) > MOST_CONNECTIONS:
+        raise ValueError(
+            f"may end an address with a number of connections from 1 to {MOST_CONNECTIONS}, and with nothing "
+            f"else; write it {RELAY_EXAMPLE}?connections=3."
+        )
+    return int(number[1])
 
 
 def _is_loopback(host: str) -> bool:

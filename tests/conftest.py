@@ -10,9 +10,10 @@ import pytest
 import trustme
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.parts.processes import LOGS, needs_debian_package
+from tests.parts.processes import LOGS, free_port, needs_debian_package
 from tests.parts.relays import Mailbox, ScriptedRelay, scripted_relay, smtp_server
 from tests.parts.stack import Backend, Serve, build, gunicorn, once, website
+from tests.parts.store import StoreServer
 
 pytest_plugins = ["tests.parts.promises"]
 
@@ -147,3 +148,13 @@ def open_context(browser: Browser, address: str) -> Iterator[Callable[..., Brows
     yield start
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
+    """Run one store for all tests of a worker."""
+    needs_debian_package("redis-server", "redis-server")
+    server = StoreServer(tmp_path_factory.mktemp("store"), free_port())
+    server.start()
+    yield server
+    server.kill()

@@ -82,7 +82,7 @@ KEYS = (
     Key(
         "",
         "repository",
-        "The website's repository, as git clone takes it.",
+        "The website's repository, which git can clone here without asking for anything.",
         "https://git.example.org/website.git",
     ),
     Key(

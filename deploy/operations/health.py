@@ -31,6 +31,7 @@ UNITS = (
 TIMERS = ("publish.timer", "check-mail.timer", "website-addresses.timer", "certbot.timer")
 JOBS = ("publish.service", "check-mail.service", "website-addresses.service", "certbot.service")
 PREWARM = 5  # seconds that a connection to a relay is given, once a form was shown
+HERE = ("127.0.0.1", 443)
 HEADER = re.compile(r'^add_header (\S+) "(.*)" always;', re.MULTILINE)
 UNDELIVERED = {"refused", "unreachable", "slow", "untrusted", "in-doubt", "busy"}
 
@@ -56,7 +57,7 @@ def secured(site: str) -> ssl.SSLSocket:
     """Return a connection to this server with a certificate that was checked."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", 443), timeout=10), server_hostname=site)
+    return context.wrap_socket(socket.create_connection(HERE, timeout=10), server_hostname=site)
 
 
 def get(site: str, path: str) -> tuple[int, dict[str, str], str]:
@@ -88,7 +89,7 @@ def check_tls(config: Config) -> Iterator[Finding]:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["h2", "http/1.1"])
     with (
-        socket.create_connection(("127.0.0.1", 443), timeout=10) as plain,
+        socket.create_connection(HERE, timeout=10) as plain,
         context.wrap_socket(plain, server_hostname=config.text("site")) as connection,
     ):
         protocol, certificate = connection.selected_alpn_protocol(), connection.getpeercert() or {}
@@ -113,7 +114,7 @@ def check_forms(config: Config) -> Iterator[Finding]:
 def check_mail(_config: Config) -> Iterator[Finding]:
     """Look at what the running form backend saw of the relays: it connects to one when a form is shown."""
     time.sleep(PREWARM)
-    told = output_of("journalctl", "-u", "form-backend", "--since=-5min", "-o", "cat", "-q").splitlines()
+    told = output_of("journalctl", "-u", "form-backend", "--since=-1min", "-o", "cat", "-q").splitlines()
     events = [json.loads(line) for line in told if line.startswith("{")]
     bad = [one for one in events if one.get("level") != "info" or one.get("outcome") in UNDELIVERED]
     named = ", ".join(

@@ -1,7 +1,6 @@
 """From a bare server to the running site, step by step; each step does what is not done yet."""
 
 import hashlib
-import os
 import re
 import secrets
 import shutil
@@ -55,14 +54,15 @@ class Setup:
 
 def nginx_version() -> tuple[int, ...]:
     """Return the version of the nginx that is installed; Debian 13's where there is none yet."""
-    found = re.search(r"[\d.]+", output_of("sh", "-c", "/usr/sbin/nginx -v 2>&1 | grep -o '/[0-9.]*'"))
-    return tuple(map(int, found[0].split("."))) if found else (1, 26)
+    found = re.search(r"nginx/([\d.]+)", output_of("sh", "-c", "/usr/sbin/nginx -v 2>&1"))
+    return tuple(map(int, found[1].split("."))) if found else (1, 26)
 
 
 def take_version(setup: Setup) -> Path:
     """Have the version that the settings name beside those of before; return its folder."""
     machine, repository = setup.machine, setup.config.text("repository")
     if not machine.acts:
+        tell_version(setup)
         return CODE
     if not shutil.which("git"):
         machine.run("apt-get", "update", "-q")
@@ -80,6 +80,14 @@ def take_version(setup: Setup) -> Path:
         machine.run("bash", "-o", "pipefail", "-c", archive)
         (folder / WHOLE).touch()
     return folder
+
+
+def tell_version(setup: Setup) -> None:
+    """Say, without fetching it, that another version would run."""
+    version = setup.config.text("version")
+    known = output_of("git", "-C", REPOSITORY, "rev-parse", "--quiet", "--verify", f"{version}^{{commit}}")
+    if setup.machine.root == Path("/") and known != CODE.name:
+        setup.machine.changed(f"the version that runs, to {version}")
 
 
 def commit_of(version: str) -> str:
@@ -157,6 +165,17 @@ def secret_files(setup: Setup) -> None:
             raise StepError(
                 f"{name} is not there. Write it like this, as root: install -m 600 /dev/stdin {name}"
             )
+    if authority := setup.config.text("mail.ca_file"):
+        check_authority(machine.path(authority))
+
+
+def check_authority(path: Path) -> None:
+    """Refuse an authority that Python 3.13 does not accept, whatever it signs."""
+    if "Certificate Sign" not in output_of("openssl", "x509", "-in", path, "-noout", "-ext", "keyUsage"):
+        raise StepError(
+            f"{path} is no certificate authority with the extension keyUsage, which Python 3.13 asks for. "
+            "Have one made with keyUsage = critical, keyCertSign, cRLSign, and have it sign the relay anew."
+        )
 
 
 def write_secret(machine: Machine) -> None:
@@ -202,7 +221,7 @@ def first_build(setup: Setup) -> None:
     machine.run("runuser", "--user", "website", "--", "env", repository, CODE / "deploy/setup", "build")
     machine.changed("the published site")
     if machine.acts:
-        releases.publish(releases.Site(HOME), setup.configuration, lambda: None)
+        releases.publish(releases.Site(HOME), setup.configuration, releases.reload_nginx)
     machine.note_done("build", digest)
 
 
@@ -212,7 +231,7 @@ def web_server(setup: Setup) -> None:
     if machine.acts:
         releases.check_nginx(configuration)
     machine.write(files.NGINX_CONF, File(configuration))
-    state = hashlib.sha256(f"{configuration}{os.path.realpath(HOME / 'current')}".encode()).hexdigest()
+    state = hashlib.sha256(configuration.encode()).hexdigest()
     if not succeeds("systemctl", "is-active", "--quiet", "nginx"):
         machine.run("systemctl", "enable", "--quiet", "nginx")
         machine.run("systemctl", "restart", "nginx")
@@ -290,9 +309,9 @@ STEPS: dict[str, Callable[[Setup], None]] = {
     "libraries": libraries,
     "kernel": kernel,
     "secrets": secret_files,
-    "settings": settings,
     "placeholder certificate": placeholder_certificate,
-    "build": first_build,
+    "build": first_build,  # before anything that runs is touched
+    "settings": settings,
     "version": this_version,
     "web server": web_server,
     "form backend": form_backend,

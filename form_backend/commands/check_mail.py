@@ -1,38 +1,31 @@
 """The command that checks whether mail would get through, and says what to do where it would not."""
 
 import secrets
-import smtplib
-import socket
-import ssl
 import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from ssl import cert_time_to_seconds
 from time import monotonic
 
 import click
 from flask import render_template
 from flask.cli import with_appcontext
+from gevent import ssl
 
+from form_backend.commands.mail_problems import explanation, quoted, refusal
 from form_backend.mail.connection import Connection
 from form_backend.mail.deadline import within
-from form_backend.mail.outcomes import Outcome, outcome_of
+from form_backend.mail.outcomes import InDoubtError
+from form_backend.mail.pool import Pool
 from form_backend.messages import begin, mailbox
-from form_backend.settings import Relay, Settings
+from form_backend.settings import Relay
 from form_backend.submission import Services
 
 PROVED = {
     "tls": "proved by TLS who it is",
     "starttls": "proved by STARTTLS who it is",
     "none": "is reached in clear text on this machine",
-}
-BY_OUTCOME = {
-    Outcome.UNTRUSTED: "speaks no TLS as we expect it: use smtps:// for port 465, smtp+starttls:// for 587.",
-    Outcome.SLOW: (
-        "did not answer within FLASK_MAIL_DEADLINE: check firewalls and the port, and use smtps:// for port "
-        "465, smtp+starttls:// for 587."
-    ),
-    Outcome.UNREACHABLE: (
-        "cannot be reached: check the host and the port in FLASK_MAIL_RELAYS, firewalls, and the addresses "
-        "that the service unit allows."
-    ),
 }
 
 
@@ -47,16 +40,18 @@ def command(services: Services) -> click.Command:
     def check_mail(*, send: bool) -> None:
         """Connect to each relay, prove TLS and log in; the exit status is 0 only when all is well.
 
-        With --send, one test message goes to all who get enquiries or requests.
+        It says what each relay offers and, where one fails, its own words and the setting to look at. With
+        --send, each is asked about everybody who gets enquiries or requests, and one test message goes to all
+        of them.
         """
         recipients = list(dict.fromkeys(services.settings.enquiries_to + services.settings.requests_to))
         wrong = [
             problem
-            for one in services.settings.mail_relays
-            for problem in check(one, recipients if send else [], services)
+            for pool in services.relays.pools
+            for problem in check(pool, recipients if send else [], services)
         ]
         if send:
-            wrong += deliver(recipients, services)
+            wrong += deliver(test_message(recipients, services), recipients, services)
         for problem in wrong:
             click.echo(problem, err=True)
         if wrong:
@@ -65,61 +60,61 @@ def command(services: Services) -> click.Command:
     return check_mail
 
 
-def check(one: Relay, recipients: list[str], services: Services) -> list[str]:
+def check(pool: Pool, recipients: list[str], services: Services) -> list[str]:
     """Say hello to a relay, and name recipients to it; return a sentence for each thing that is wrong."""
-    name, settings = f"{one.host}:{one.port}", services.settings
-    expires = monotonic() + settings.mail_deadline
+    relay, expires = pool.relay, monotonic() + services.settings.mail_deadline
     try:
-        connection = Connection(one, settings, services.relays.tls, expires)
+        connection = pool.connect(expires)
         try:
+            described = list(description(connection))
             with within(expires):
-                refused = refusals(connection, recipients, settings) if recipients else []
+                refused = refusals(connection, recipients, services) if recipients else []
         finally:
             connection.leave()
     except OSError as error:
-        return [f"{name} {explanation(error)}"]
+        return [f"{name(relay)} {explanation(error)}"]
     if not refused:
-        click.echo(f"{name} {PROVED[one.security]}{' and took our login' if one.user else ''}.")
-    return [f"{name} {problem}" for problem in refused]
+        click.echo(f"{name(relay)} {PROVED[relay.security]}{' and took our login' if relay.user else ''}.")
+    for line in described:
+        click.echo(f"    {line}")
+    return [f"{name(relay)} {problem}" for problem in refused]
 
 
-def refusals(connection: Connection, recipients: list[str], settings: Settings) -> list[str]:
+def name(relay: Relay) -> str:
+    """Return what a relay is called in each sentence about it."""
+    return f"{relay.host}:{relay.port}"
+
+
+def description(connection: Connection) -> Iterable[str]:
+    """Say at which address, with which certificate and with what on offer the relay answered."""
+    passed = f"; no answer at {', '.join(connection.unanswered)}" if connection.unanswered else ""
+    yield f"address: {connection.sock.getpeername()[0]}{passed}"
+    if isinstance(connection.sock, ssl.SSLSocket) and (certificate := connection.sock.getpeercert()):
+        until = datetime.fromtimestamp(cert_time_to_seconds(str(certificate["notAfter"])), UTC).date()
+        names = " ".join(str(name[1]) for name in certificate.get("subjectAltName", ()))
+        issuer = " ".join(str(part[0][1]) for part in certificate.get("issuer", ()))
+        yield quoted(f"{connection.sock.version()}, certificate: for {names}; from {issuer}; until {until}")
+    offered = connection.esmtp_features.items()
+    extensions = [" ".join([keyword, *value.split()]).upper() for keyword, value in offered]
+    yield quoted(f"offers: {', '.join(extensions) or 'no extensions'}")
+
+
+def refusals(connection: Connection, recipients: list[str], services: Services) -> list[str]:
     """Ask whether the relay would take mail for each recipient, and send none."""
-    code, _reply = connection.mail(settings.bounces_to)
+    sender = services.settings.bounces_to
+    code, reply = connection.mail(sender)
     if code != 250:
-        return [f"refuses the sender {settings.bounces_to} ({code}): let it send there as FLASK_BOUNCES_TO."]
-    codes = {recipient: connection.rcpt(recipient)[0] for recipient in recipients}
+        return [refusal("sender", code, reply, sender)]
+    replies = {recipient: connection.rcpt(recipient) for recipient in recipients}
     return [
-        f"refuses mail for {recipient} ({code}): check FLASK_ENQUIRIES_TO, FLASK_REQUESTS_TO and the mailbox."
-        for recipient, code in codes.items()
+        refusal("recipient", code, reply, recipient)
+        for recipient, (code, reply) in replies.items()
         if code not in (250, 251)
     ]
 
 
-def explanation(error: OSError) -> str:
-    """Return what an error means, and the cure."""
-    match error:
-        case smtplib.SMTPAuthenticationError(smtp_code=code):
-            return (
-                f"refused the login ({code}): check the user in FLASK_MAIL_RELAYS, and the password in the "
-                "file that FLASK_MAIL_PASSWORD_FILE names."
-            )
-        case smtplib.SMTPNotSupportedError():
-            return "offers no login that we know: use its port for submission, 465 or 587."
-        case smtplib.SMTPResponseException(smtp_code=code) if code > 0:
-            return f"refused us ({code}): ask those who run it whether this machine may send through it."
-        case ssl.SSLCertVerificationError(verify_message=reason):
-            return (
-                f"did not prove who it is ({reason}): use the host name that its certificate holds, or name "
-                "its certificate authority in FLASK_MAIL_CA_FILE."
-            )
-        case socket.gaierror():
-            return "cannot be found: check the host name in FLASK_MAIL_RELAYS, and this machine's resolver."
-    return BY_OUTCOME.get(outcome_of(error), BY_OUTCOME[Outcome.UNREACHABLE])
-
-
-def deliver(recipients: list[str], services: Services) -> list[str]:
-    """Deliver one test message as a form would be; return a sentence where it was not."""
+def test_message(recipients: list[str], services: Services) -> EmailMessage:
+    """Return a message to all recipients, that looks like those that the forms send."""
     facts, settings = services.site.facts, services.settings
     message = begin(
         mailbox(settings.mail_from, f"{facts.organisation} website"),
@@ -128,8 +123,26 @@ def deliver(recipients: list[str], services: Services) -> list[str]:
         f"<{secrets.token_hex(32)}@{settings.mail_from.rpartition('@')[2]}>",
     )
     message.set_content(render_template("email/check-mail.txt", facts=facts))
-    delivery = services.relays.deliver(message, recipients)
-    if delivery.outcome is Outcome.DELIVERED:
-        click.echo(f"The test message was delivered to {', '.join(recipients)}.")
-        return []
-    return [f"The test message was not delivered: {delivery.outcome}."]
+    return message
+
+
+def deliver(message: EmailMessage, recipients: list[str], services: Services) -> list[str]:
+    """Deliver the message through the first relay that takes it; return a sentence for each before it."""
+    wrong, settings = [], services.settings
+    for pool in services.relays.pools:
+        expires, step = monotonic() + settings.mail_deadline, "hello"
+        try:
+            connection, step = pool.connect(expires), "message"
+            try:
+                refused = connection.transmit(settings.bounces_to, recipients, message, expires, expires)
+            finally:
+                connection.leave()
+        except OSError as error:
+            wrong.append(f"The test message was not delivered: {name(pool.relay)} {explanation(error, step)}")
+            if isinstance(error, InDoubtError):
+                break
+        else:
+            took = [recipient for at, recipient in enumerate(recipients) if at not in refused]
+            click.echo(f"The test message was delivered to {', '.join(took)}, by {name(pool.relay)}.")
+            break
+    return wrong

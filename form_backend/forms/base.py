@@ -9,6 +9,7 @@ from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField
 
 from form_backend.forms.fields import AddressField
 from form_backend.forms.token import PostedToken, SignedToken, Tokens
+from form_backend.labels import COLLECTED, asked_under
 from form_backend.site import Facts
 
 
@@ -36,6 +37,9 @@ class SiteForm(FlaskForm):
         self.facts = facts
         self.tokens = Tokens(secret_key, token_min_age, facts, self.consent(facts))
         super().__init__(**kwargs)
+        for name in COLLECTED.keys() - asked_under(facts.statement).keys():
+            if name in self:
+                del self[name]  # the statement in force does not announce it yet
 
     @classmethod
     def consent(cls, _facts: Facts) -> str:

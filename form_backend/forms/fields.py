@@ -41,7 +41,7 @@ def at_most(length: int) -> Validator:
     """Refuse a longer text; no maxlength attribute, since browsers silently cut off what is pasted."""
 
     def check(_form: Form, field: Field) -> None:
-        if (excess := len(field.data) - length) > 0:
+        if (excess := len(field.data or "") - length) > 0:
             characters = "character" if excess == 1 else "characters"
             raise StopValidation(f"Shorten this by {excess:,} {characters}. The limit is {length:,}.")
 

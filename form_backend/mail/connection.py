@@ -14,6 +14,7 @@ from time import monotonic
 from gevent import ssl
 from gevent.socket import socket
 
+from form_backend.mail import login
 from form_backend.mail.deadline import within
 from form_backend.mail.outcomes import InDoubtError
 from form_backend.mail.sockets import connect, is_silent
@@ -39,7 +40,7 @@ class Connection(smtplib.SMTP):
                 if relay.security == "starttls":
                     self._start_tls()
                 if relay.user:
-                    self.login(relay.user, settings.mail_password or "")
+                    login.with_password(self, relay.user, settings.mail_password or "")
         except BaseException as error:
             self.close()
             if isinstance(error, binascii.Error):  # a challenge that is no base64
@@ -48,7 +49,7 @@ class Connection(smtplib.SMTP):
         self.opened = monotonic()
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket:  # noqa: ARG002 - smtplib's own
-        connection = connect(host, port, self._expires)
+        connection, self.unanswered = connect(host, port, self._expires)
         return self._secured(connection) if self._relay.security == "tls" else connection
 
     def _secured(self, connection: socket) -> socket:
@@ -161,13 +162,15 @@ class Connection(smtplib.SMTP):
             return False
 
     def leave(self) -> None:
-        """Say QUIT without waiting for the answer, and close.
+        """Say QUIT and close, without waiting for the answer unless the relay counts our connections.
 
         While a message is half sent there is no QUIT: its bytes would be taken for the rest of the message.
         """
         if self.sock and not self._sends_content:
             with suppress(OSError), within(monotonic() + 1):
                 self.putcmd("QUIT")
+                if self._relay.connections:  # until it has heard that, it counts this connection
+                    self.sock.recv(1024)
         self.close()
 
 

@@ -14,7 +14,7 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"  # no connection, or one that broke before the message was on its way
     SLOW = "slow"  # the deadline passed before the message was on its way
     UNTRUSTED = "untrusted"  # the relay could not prove its identity by TLS
-    BUSY = "busy"  # too many messages were waiting for the relays, so none was asked
+    BUSY = "busy"  # too many messages were waiting for the relays, or too long for a connection to one
     HELD_UP = "held-up"  # it looks like advertising, and the person has not said that it is none
     IN_DOUBT = "in-doubt"  # the message was on its way, and no clear answer came back
 

@@ -32,7 +32,7 @@ class Relays:
         """Start the greenlet that tends the pools; it connects to no relay yet."""
         self._settings = settings
         self.tls = tls_context(settings)
-        self._pools = [Pool(relay, settings, self.tls) for relay in settings.mail_relays]
+        self.pools = [Pool(relay, settings, self.tls) for relay in settings.mail_relays]
         self._in_flight = BoundedSemaphore(MOST_IN_FLIGHT)
         self._prewarm_wanted = Event()
         gevent.spawn(self._tend_pools)
@@ -55,7 +55,7 @@ class Relays:
         expires = monotonic() + self._settings.mail_deadline
         delivery = Delivery(Outcome.UNREACHABLE)
         for tried, (position, pool) in enumerate(self._in_order()):
-            share = monotonic() + (expires - monotonic()) / (len(self._pools) - tried)
+            share = monotonic() + (expires - monotonic()) / (len(self.pools) - tried)
             transmit = partial(
                 Connection.transmit,
                 sender=self._settings.bounces_to,
@@ -79,9 +79,14 @@ class Relays:
 
     def _in_order(self) -> list[tuple[int, Pool]]:
         """Return the relays with their positions; those that failed recently come last."""
-        return sorted(enumerate(self._pools), key=lambda numbered: numbered[1].recently_failed)
+        return sorted(enumerate(self.pools), key=lambda numbered: numbered[1].recently_failed)
 
     def _try(self, pool: Pool, expires: float, transmit: Transmit) -> Delivery:
+        """Wait for the relay to have room for us, and use it."""
+        with pool.slot(expires) as free:
+            return self._use(pool, expires, transmit) if free else Delivery(Outcome.BUSY)
+
+    def _use(self, pool: Pool, expires: float, transmit: Transmit) -> Delivery:
         """Use an idle connection, and where that one is over a new one."""
         connection = pool.take()
         try:
@@ -120,7 +125,7 @@ class Relays:
         prewarmed = 0.0
         while True:
             wanted = self._prewarm_wanted.wait(CLOSE_EVERY)
-            for pool in self._pools:
+            for pool in self.pools:
                 pool.close_expired()
             if wanted and monotonic() > prewarmed + PREWARM_EVERY:
                 prewarmed = monotonic()

@@ -28,13 +28,15 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def connect(host: str, port: int, expires: float) -> socket:
-    """Return a connection to the first address of the host that answers; raises OSError.
+def connect(host: str, port: int, expires: float) -> tuple[socket, list[str]]:
+    """Return a connection to the first address of the host that answers, and those before it that did not.
 
-    Each address gets its share of the time, so that one that never answers does not use up all of it.
+    Each address gets its share of the time, so that one that never answers does not use up all of it. Raises
+    OSError, with a note for each address.
     """
     addresses = getaddrinfo(host, port, type=options.SOCK_STREAM)
     failure = OSError("the host has no address")
+    unanswered: list[str] = []
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):
         connection = socket(family, kind, protocol)
         share = (expires - monotonic()) / (len(addresses) - position)
@@ -45,11 +47,14 @@ def connect(host: str, port: int, expires: float) -> socket:
         except OSError as error:
             connection.close()
             failure = error
+            unanswered.append(str(address[0]))
         except BaseException:
             connection.close()
             raise
         else:
-            return connection
+            return connection, unanswered
+    for one in unanswered:
+        failure.add_note(one)
     raise failure
 
 

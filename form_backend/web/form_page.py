@@ -16,7 +16,7 @@ from form_backend.messages import as_typed
 from form_backend.signs import Signs
 from form_backend.site import Facts, Frame
 from form_backend.submission import Services, digest_of, signs_in, submit
-from form_backend.web.guards import check_body, is_from_our_own_page
+from form_backend.web.guards import is_from_our_own_page, posted_fields
 
 RETRY_AFTER = 30  # seconds, after the relays failed
 MOST_IN_MAILTO = 1800  # encoded characters; mail programs cut longer addresses off
@@ -87,9 +87,8 @@ class ThankYouPage(View):
 
 def posted_form(form_class: type[SiteForm], services: Services) -> SiteForm:
     """Return the form as posted; a body that is no form ends the request with an error page."""
-    check_body()
-    settings = services.settings
-    return form_class(services.site.facts, settings.secret_key, settings.token_min_age, formdata=request.form)
+    facts, settings = services.site.facts, services.settings
+    return form_class(facts, settings.secret_key, settings.token_min_age, formdata=posted_fields())
 
 
 def hold_up(form: SiteForm, signs: Signs, services: Services) -> Response:

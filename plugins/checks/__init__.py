@@ -5,7 +5,6 @@ are found; those that stand with their subject, in another folder, are listed. A
 mistakes. The preview goes on, so that the page with the mistake can be seen; only the preview checks drafts.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,7 @@ from pelican.generators import Generator
 from plugins.notices import pages as notices
 from plugins.output import feeds, redirects
 from plugins.reading.document import read_document
-from plugins.reading.mistakes import Mistake, shown
+from plugins.reading.mistakes import Mistake, report, shown
 from plugins.reading.site import Site
 from plugins.statement import contract, promises, versions
 
@@ -30,19 +29,13 @@ CHECKS: list[Callable[[Site], Iterator[Mistake]]] = [
     versions.check,
 ]
 
-logger = logging.getLogger(__name__)
-
 
 def run(generators: list[Generator]) -> None:
     """Log all mistakes in the order of files and lines, and end a production build that has any."""
     site = site_of(generators[0])
     mistakes = sorted({mistake for check in CHECKS for mistake in check(site)})
-    for path, line, sentences in mistakes:
-        message = f"{path}:{line}: {sentences}"
-        # Not with logger.error: there --fatal would end the build at the first.
-        logger.handle(logger.makeRecord(logger.name, logging.ERROR, path, line, message, (), None))
-    if mistakes and site.settings["STOP_AT_MISTAKES"]:
-        raise SystemExit(f"Not built: {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}, named above.")
+    site.settings["TOLD"] = {path for path, _line, _sentences in mistakes}
+    report(mistakes, site.settings)
 
 
 def site_of(generator: Generator) -> Site:

@@ -15,6 +15,7 @@ def check(site: Site) -> Iterator[Mistake]:
     for document in (content.document for content in site.contents):
         html = document.html
         found = [*raw_html(html), *attributes(html), *addresses(html), *same_ids(html), *levels(html)]
+        found += html.surprises
         for line, sentences in found:
             yield document.path, line, sentences
         for line, mark in html.not_converted:

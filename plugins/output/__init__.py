@@ -8,6 +8,7 @@ from pelican.generators import PagesGenerator
 from pelican.writers import Writer
 
 from plugins.output import (
+    audit,
     feeds,
     form_json,
     headers,
@@ -49,3 +50,5 @@ def register() -> None:
     signals.all_generators_finalized.connect(structured_data.add_pages_by_url)
     signals.feed_generated.connect(feeds.complete)
     signals.page_writer_finalized.connect(write_files)
+    signals.all_generators_finalized.connect(audit.remember_sources)
+    signals.finalized.connect(audit.audit)  # before precompress, which waits for all that connect to this

@@ -10,6 +10,7 @@ from pathlib import Path
 from plugins.reading.html import Html
 from plugins.reading.labels import Head, read_labels
 from plugins.reading.mistakes import Found
+from plugins.reading.typed import as_meant, line_at
 
 
 @dataclass
@@ -21,13 +22,9 @@ class Document:
     html: Html = field(default_factory=Html)
 
     def __post_init__(self) -> None:
-        """Read the labels."""
+        """Read the lines as they were meant, and the labels among them."""
+        self.lines = as_meant(self.text).split("\n")  # no character but a line feed ends one
         self.head: Head = read_labels(self.lines)
-
-    @property
-    def lines(self) -> list[str]:
-        """Return the lines; no character but a line feed ends one."""
-        return self.text.split("\n")
 
     @property
     def body(self) -> str:
@@ -54,7 +51,7 @@ class Document:
     def find(self, pattern: re.Pattern[str]) -> list[Found]:
         """Return what matches a pattern, with its lines."""
         text = self.text
-        return [(text.count("\n", 0, match.start()) + 1, match[0]) for match in pattern.finditer(text)]
+        return [(line_at(text, match.start()), match[0]) for match in pattern.finditer(text)]
 
 
 def read_text(path: Path) -> str:

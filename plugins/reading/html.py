@@ -14,12 +14,13 @@ ATTRIBUTES = {  # those that Markdown writes, and those that an attribute list l
     "start", "tabindex", "title", "type", "value", "width",
 }  # fmt: skip
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
-HEADING_LINE = re.compile(r" {0,3}#")
-UNDERLINE = re.compile(r" {0,3}(?:=+|-+) *")
-NOT_LETTERS = re.compile(r"[\W_]+")
-NOT_CONVERTED = re.compile(r"\*\*|\]\s?\((?=[/#]|https?:)|\{[:{%]")
+NOT_CONVERTED = re.compile(
+    r"""\*\*|__|~~|`+ | \]\s?\((?=[/#]|https?:) | \((?:/|https?:)\S*\)\s?\[ | \{[:{%] | \[[\^!]
+    | ^\#{1,6}(?=\w) | \|(?=\s?:?[-–—]+:?\s?(?:\||$))""",
+    re.MULTILINE | re.VERBOSE,
+)
 TAG = re.compile(r"<(?:/?[A-Za-z][\w-]*|[!?])")
-RAW_HTML = "mark"  # the element in which plugins/reading/markdown_extension.py shows a tag that was typed
+RAW_HTML = "mark"  # the element in which plugins/reading/markdown.py shows a tag that was typed
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Html:
     tags: list[Found] = field(default_factory=list)  # HTML that was typed
     attributes: list[tuple[int, str, str]] = field(default_factory=list)  # line, attribute, element
     not_converted: list[Found] = field(default_factory=list)  # Markdown that would show as it was typed
+    surprises: list[Found] = field(default_factory=list)  # sentences on what Markdown makes of the text
 
 
 class HtmlReader:
@@ -41,12 +43,13 @@ class HtmlReader:
     def __init__(self, markdown: str) -> None:
         self.html = Html()
         self.markdown = markdown.lower()
-        self.heading_lines = heading_lines(markdown)
+        self.heading_lines: Iterator[int] = iter(())
         self.searched_to: dict[str, int] = defaultdict(int)
         self.last_line = 1
 
-    def read(self, html: str) -> None:
+    def read(self, html: str, heading_lines: list[int]) -> None:
         """Collect what a part of the page holds."""
+        self.heading_lines = iter(heading_lines)
         root = fragment_fromstring(html, create_parent="div")
         for element in root.iterdescendants():
             self.read_element(element)
@@ -59,7 +62,7 @@ class HtmlReader:
         for name, value in element.items():
             if name == "href":
                 words = f"[{element.text_content()}]("  # where the address was typed with entities
-                self.html.links.append((self.line(f"]({value}", value, words), value))
+                self.html.links.append((self.line(f"]({value}", value, words, element.text_content()), value))
             elif name == "id":
                 self.html.ids[value].append(self.line(f"#{value}"))
             elif name not in ATTRIBUTES:
@@ -73,9 +76,7 @@ class HtmlReader:
         elif tag == RAW_HTML:
             self.html.tags.append((self.line(element.text_content()), element.text_content()))
         elif tag in HEADINGS:
-            words = letters(element.text_content())
-            line = next((number for number, text in self.heading_lines if words in text), self.last_line)
-            self.html.headings.append((line, int(tag[1])))
+            self.html.headings.append((next(self.heading_lines), int(tag[1])))
 
     def line(self, *texts: str) -> int:
         """Return the line where one of these texts occurs next in the Markdown, or the last line found."""
@@ -85,16 +86,3 @@ class HtmlReader:
                 self.last_line = self.markdown.count("\n", 0, at) + 1
                 break
         return self.last_line
-
-
-def heading_lines(markdown: str) -> Iterator[Found]:
-    """Yield the lines that may be headings, with their letters."""
-    lines = markdown.split("\n")
-    for number, (line, below) in enumerate(zip(lines, [*lines[1:], ""], strict=True), 1):
-        if HEADING_LINE.match(line) or UNDERLINE.fullmatch(below):
-            yield number, letters(line)
-
-
-def letters(text: str) -> str:
-    """Return the letters and digits alone, which Markdown leaves as they are."""
-    return NOT_LETTERS.sub("", text).lower()

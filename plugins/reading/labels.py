@@ -1,13 +1,13 @@
 """The labelled lines at the top of a file, like "Title: Asset Register"; an empty line ends them.
 
-A line that begins with four spaces continues the value of the label above it.
+A line that begins with four spaces or a tab continues the value of the label above it.
 """
 
 import re
 from typing import NamedTuple
 
 LABEL = re.compile(r" {0,3}([\w-]+):(.*)")
-CONTINUATION = re.compile(r" {4,}(.*)")
+CONTINUATION = re.compile(r"(?: {4,}| {0,3}\t)(.*)")
 
 
 class Label(NamedTuple):

@@ -1,5 +1,6 @@
 """A mistake in content/: told in one line, like content/news/a.md:3: What is wrong. What to do."""
 
+import logging
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +12,8 @@ Mistake = tuple[str, int, str]
 
 Found = tuple[int, str]
 """A line, and what was found there."""
+
+logger = logging.getLogger(__name__)
 
 NOT_UTF8 = "Some letters cannot be read. Save the file as UTF-8."
 
@@ -24,3 +27,13 @@ def suggestion(wrong: str, right: Iterable[str], otherwise: str) -> str:
     """Ask whether something close was meant; where nothing is close, return the other sentence."""
     close = get_close_matches(wrong, right, n=1)
     return f'Did you mean "{close[0]}"?' if close else otherwise
+
+
+def report(mistakes: list[Mistake], settings: Settings) -> None:
+    """Log mistakes, and end a production build that has any."""
+    for path, line, sentences in mistakes:
+        message = f"{path}:{line}: {sentences}"
+        # Not with logger.error: there --fatal would end the build at the first.
+        logger.handle(logger.makeRecord(logger.name, logging.ERROR, path, line, message, (), None))
+    if mistakes and settings["STOP_AT_MISTAKES"]:
+        raise SystemExit(f"Not built: {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}, named above.")

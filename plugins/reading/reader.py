@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from markdown import Markdown
+from markdown_it import MarkdownIt
 from pelican.readers import BaseReader
 from pelican.utils import SafeDatetime
 
 from plugins.reading.document import Document, read_document
 from plugins.reading.html import HtmlReader
+from plugins.reading.markdown import convert, converter
 from plugins.reading.metadata import problem
 from plugins.reading.mistakes import shown
 
@@ -30,8 +31,8 @@ class Reader(BaseReader):
             document = read_document(file, shown(file, self.settings))
         except UnicodeDecodeError:
             return None, {"status": "skip"}
-        reader = HtmlReader(document.text)
-        html = self.convert(document.body, reader)
+        reader = HtmlReader("\n".join(document.lines))
+        html = self.convert(document.body, document.head.length, reader)
         fallbacks = {"title": file.stem, "description": "", "order": "99"}
         if document.folder in self.settings["ARTICLE_PATHS"]:
             fallbacks["date"] = SafeDatetime(*self.settings["SITE_DATE"].timetuple()[:3])
@@ -45,20 +46,21 @@ class Reader(BaseReader):
         for label in document.head.labels:
             if label.name not in metadata and not problem(label, document.folder, self.settings):
                 formatted = label.name in self.settings["FORMATTED_FIELDS"]
-                value = self.convert(label.markdown, reader) if formatted else label.value
+                value = self.convert(label.markdown, label.line - 1, reader) if formatted else label.value
                 metadata[label.name] = self.process_metadata(label.name, value)
         return {name: value for name, value in metadata.items() if value is not None}
 
-    def convert(self, markdown: str, reader: HtmlReader) -> str:
+    def convert(self, markdown: str, lines_above: int, reader: HtmlReader) -> str:
         """Return the HTML of a text, once the reader has seen it."""
-        html = self.converter.reset().convert(markdown)
-        reader.read(html)
-        return html
+        converted = convert(self.converter, markdown, lines_above)
+        reader.read(converted.html, converted.headings)
+        reader.html.surprises += converted.surprises
+        return converted.html
 
     @cached_property
-    def converter(self) -> Markdown:
-        """Return the converter; making one takes as long as converting a page."""
-        return Markdown(**self.settings["MARKDOWN"])
+    def converter(self) -> MarkdownIt:
+        """Return the converter of all files."""
+        return converter()
 
     def process_metadata(self, name: str, value: Any) -> Any:
         """Return the value as Pelican understands it, or None where it does not."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from form_backend.labels import COLLECTED
+from form_backend.labels import asked_under
 from plugins.reading.document import Document
 from plugins.reading.mistakes import Mistake
 from plugins.reading.site import Site
@@ -17,12 +17,13 @@ def check(site: Site) -> Iterator[Mistake]:
     """Compare the form with the version in force and with each that is to follow it."""
     for version in [*site.context["STATEMENT_VERSIONS"], *site.context["STATEMENT_DRAFTS"]]:
         if version.effective >= site.context["STATEMENT"].effective:
-            yield from differences(version.document)
+            labels = asked_under(version.effective.isoformat())
+            yield from differences(version.document, set(labels.values()))
 
 
-def differences(version: Document) -> Iterator[Mistake]:
-    """Find what the form asks for and the version does not list, and the other way round."""
-    (heading, items), labels = listed(version), set(COLLECTED.values())
+def differences(version: Document, labels: set[str]) -> Iterator[Mistake]:
+    """Find what the form asks for from that day and the version does not list, and the other way round."""
+    heading, items = listed(version)
     for item in items.keys() - labels:
         wrong = f'The statement says that we collect "{item}", but no field of the form has this label.'
         yield version.path, items[item], f"{wrong} Take the item out, or add the field to {LABELS}."

@@ -1,20 +1,17 @@
-"""The promises that the statement marks, like {: #promise-not-stored }: exactly those of docs/promises.md."""
+"""The promises that the statement marks, like {: #promise-not-stored }, against content/promises.toml."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from plugins.reading.mistakes import Mistake, suggestion
 from plugins.reading.site import Site
 
-REGISTER = "docs/promises.md"
-ROW = re.compile(r"^\| ([a-z-]+) \| (?:code|operator|company) \|", re.MULTILINE)
+REGISTER = "content/promises.toml"
 MARK = "promise-"
 
 
 def check(site: Site) -> Iterator[Mistake]:
     """Compare the newest version and, in preview, drafts with the register; older versions cannot change."""
-    register = set(ROW.findall((Path(__file__).parents[2] / REGISTER).read_text("utf-8")))
+    register = set(site.settings["PROMISES"])
     for version in [*site.context["STATEMENT_VERSIONS"][:1], *site.context["STATEMENT_DRAFTS"]]:
         ids = version.document.html.ids
         marked = {name.removeprefix(MARK): ids[name][0] for name in ids if name.startswith(MARK)}

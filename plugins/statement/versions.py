@@ -88,7 +88,7 @@ def take_versions(pages: list[Page], settings: Settings) -> list[Page]:
         page.effective = day_in(Path(page.source_path).name)
         if Path(page.source_path) == home / f"{page.effective}.md":
             versions.append(page)
-            page.sha256 = sha256(Path(page.source_path).read_bytes()).hexdigest()
+            page.sha256 = sha256(page.document.text.encode()).hexdigest()  # the same with any line ends
             page.template = "statement"
             page.override_url = f"{statement_address(settings)}{page.effective}/"
     return sorted(versions, key=lambda page: page.effective, reverse=True)

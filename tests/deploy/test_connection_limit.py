@@ -14,7 +14,7 @@ from tests.parts.processes import free_port
 from tests.parts.web_server import NAME, WebServer, nginx
 
 ALL, MOST = 64, 20  # connections of nginx, and answers on their way to one address
-SETTINGS, HEADERS, GOAWAY = 4, 1, 7
+SETTINGS, HEADERS = 4, 1
 WINDOW_OF_NOTHING = struct.pack(">HI", 4, 0)
 GET_HOME = bytes([0x82, 0x84, 0x87, 0x41, len(NAME)]) + NAME.encode()  # HPACK's static table, and our name
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.operations import addresses, config, files
+from deploy.operations import addresses, config, files, install
 from deploy.operations.config import Config, ConfigError
 from deploy.operations.machine import File, Machine, StepError
 from tests.parts.processes import ROOT, needs_debian_package
@@ -317,3 +317,28 @@ def test_first_run_writes_the_file(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "Fill it in" in ended.stderr
     assert (tmp_path / "setup.toml").read_text() == config.template({})
+
+
+@pytest.mark.parametrize(("usage", "accepted"), [("critical,keyCertSign,cRLSign", True), (None, False)])
+def test_authority_that_python_refuses(tmp_path: Path, usage: str | None, *, accepted: bool) -> None:
+    """An authority of one's own that Python 3.13 would refuse is refused at once, with the cure."""
+    path = tmp_path / "ca.pem"
+    extension = ["-addext", f"keyUsage={usage}"] if usage else []
+    command = [
+        "/usr/bin/openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ]
+    command += ["-subj", "/CN=Ours", "-keyout", str(tmp_path / "key.pem"), "-out", str(path), *extension]
+    subprocess.run(command, check=True, capture_output=True)
+
+    if accepted:
+        install.check_authority(path)
+    else:
+        with pytest.raises(StepError, match="keyCertSign"):
+            install.check_authority(path)

@@ -393,7 +393,7 @@ CHANGES = [
     ("theme/templates/partials/footer.html", "<footer", '<footer id="new"', 'id="new"'),
     ("theme/site.css", "@layer maps {", "@layer new { p { order: 7 } }\n@layer maps {", "order:7"),
     ("content/organisation.toml", 'tagline = "', 'tagline = "New ', "<p>New "),
-    ("plugins/reading/markdown_extension.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
+    ("plugins/reading/markdown.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
     ("pelicanconf.py", '"output_format": "html5"', '"output_format": "xhtml"', "<hr />"),
     (PAGE, "***", "First words", "First words"),
     (PAGE, "First", "Second", "Second words"),

@@ -22,7 +22,7 @@ def as_outlook_shows(text: str) -> str:
 
 
 def as_gmail_shows(text: str) -> str:
-    """Return a text as Gmail's web page shows it: every line stays, and so do spaces at its start."""
+    """Return a text as Gmail shows it: every line stays, and so do the spaces that it begins with."""
     return text
 
 

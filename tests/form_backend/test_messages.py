@@ -77,7 +77,7 @@ def test_headers(backend: Backend, mailbox: Mailbox) -> None:
     assert message["Reply-To"] == ENQUIRY["email"]
     assert (received.sender, received.recipients) == ("bounces@example.org", ["sales@example.org"])
     assert re.fullmatch(
-        rf"\[IMQS\] Enquiry: {re.escape(ENQUIRY['sector'])} [2-9A-HJ-NP-Z]{{4}}-[2-9A-HJ-NP-Z]{{4}}",
+        rf"Enquiry [2-9A-HJ-NP-Z]{{4}}-[2-9A-HJ-NP-Z]{{4}}: {re.escape(ENQUIRY['sector'])}",
         message["Subject"],
     )
     assert abs(parsedate_to_datetime(message["Date"]) - datetime.now(UTC)) < timedelta(minutes=1)
@@ -136,17 +136,18 @@ def test_consent_is_on_record(
 
 
 @pytest.mark.promise("update-or-delete")
-@pytest.mark.parametrize("asked", ["update", "delete"])
+@pytest.mark.parametrize("asked", ["update", "delete", "other"])
 def test_information_request_tells_staff_what_to_do(backend: Backend, mailbox: Mailbox, asked: str) -> None:
     """The Operations Manager gets the request, the steps that the law names, and the date to answer by."""
     words = REQUEST | {"request": asked, "authority": "For my mother, whose executor I am."}
     backend.post(words, "/your-information/")
     [received] = mailbox.received
     day = (datetime.now(UTC) + timedelta(hours=2, days=30)).date()
-    by = day.isoformat()
+    by = f"{day:%-d %B %Y}"
 
     assert received.recipients == [ORGANISATION["requests"]["email"]]
-    assert received.message["Subject"].startswith(f"[IMQS] {asked.capitalize()} request, answer by {by}: ")
+    assert received.message["Subject"].startswith("Request ")
+    assert received.message["Subject"].endswith(f": {asked}, reply by {by}")
     assert labelled(received)["Request"] == asked.capitalize()
     assert re.findall(r"^  (\d)\. ", received.text, re.MULTILINE) == ["1", "2", "3", "4", "5"]
     for expected in (
@@ -166,9 +167,11 @@ def test_deadline_enters_the_calendar(backend: Backend, mailbox: Mailbox) -> Non
     content = attachment.get_payload(decode=True)
     assert isinstance(content, bytes)
     [entry] = icalendar.Calendar.from_ical(content).walk("VEVENT")
-    reference = received.message["Subject"].split()[-1]
+    reference = received.message["Subject"].split()[1].rstrip(":")
 
     assert attachment.get_filename() == "answer-by.ics"
+    assert attachment.get_param("method") == "PUBLISH"
+    assert str(entry["TRANSP"]) == "TRANSPARENT"
     assert reference in str(entry["SUMMARY"])
     assert entry.decoded("DTSTART") == (datetime.now(UTC) + timedelta(hours=2, days=30)).date()
     for private in (b"Calendar", b"zoe", b"example.com", b"executor"):

@@ -33,6 +33,7 @@ class Guest:
 
     def boot(self) -> None:
         """Start the machine, return once it has come up, and keep a connection for the commands to come."""
+        (self.folder / "ssh-root").unlink(missing_ok=True)
         self.script("boot", str(self.memory))
         self.connect()
 
@@ -75,7 +76,7 @@ class Guest:
         done = self.run(f"mkdir -p $(dirname {path}) && cat > {path} && chmod {mode} {path}", text)
         assert done.returncode == 0, done.stderr
 
-    def wait(self, what: str, true: Callable[[], bool], seconds: float = 180) -> None:
+    def wait(self, what: str, true: Callable[[], bool], seconds: float = 300) -> None:
         """Return once something is true, and fail where it does not come true."""
         ends = time.monotonic() + seconds
         while not true():
@@ -83,10 +84,6 @@ class Guest:
                 f"{what} did not come true. {self.run('journalctl -n 40 --no-pager').stdout}"
             )
             time.sleep(1)
-
-    def is_active(self, unit: str) -> bool:
-        """Tell whether a unit runs."""
-        return self.run(f"systemctl is-active {unit}").returncode == 0
 
     def alarms(self) -> list[str]:
         """Return the units that the alarm was raised for, and forget them."""

@@ -25,10 +25,6 @@ RELAY, ACME = "relay.example.org", "acme.example.org"
 HOST_FROM_GUEST = "10.0.2.2"
 RELAY_PORT, ACME_PORT, ROOTS_PORT, ACME_NAMES_PORT, GIT_PORT = 465, 14000, 15000, 5353, 9418
 USER, PASSWORD = "website", "the relay's word: 4711"
-PARTS = (
-    *("content", "deploy", "docs", "form_backend", "plugins", "theme", "README.md", "Makefile"),
-    *("pelicanconf.py", "publishconf.py", "pyproject.toml", "requirements.txt"),
-)
 GIT = ["git", "-c", "user.name=An editor", "-c", "user.email=editor@example.org"]
 
 
@@ -93,11 +89,12 @@ class Repository:
     def create(cls, folder: Path) -> "Repository":
         """Make it from this checkout, with one commit and the tag v1."""
         folder.mkdir()
-        for part in PARTS:
-            if (ROOT / part).is_dir():
-                shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(ROOT / part, folder / part)
+        tracked = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+        )
+        for name in filter(None, tracked.stdout.split("\0")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
         repository = cls(folder)
         repository.git("init", "--quiet", "--initial-branch", "main")
         repository.git("add", ".")
@@ -146,7 +143,7 @@ def services(folder: Path, authority: trustme.CA, http_port: int) -> Iterator[Ho
     certificate.configure_cert(context)
     with ExitStack() as stack:
         relay = Relay()
-        # TLS begins with the connection, which aiosmtpd's own rule for logins does not know.
+        # TLS begins with the connection, which aiosmtpd does not see: it would ask for STARTTLS first.
         rule: dict[str, Any] = {"auth_required": True, "auth_require_tls": False}
         stack.enter_context(smtp_server(relay, RELAY_PORT, ssl_context=context, authenticator=login, **rule))
         names = Names(folder)

@@ -23,6 +23,7 @@ from tests.machine.guest import HTTP_PORT, HTTPS_PORT, Browser, Guest
 from tests.machine.host import ACME_PORT, PASSWORD, RELAY, SITE, Host, services
 from tests.parts.forms import ENQUIRY, ORGANISATION
 
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")  # see host.py
 HOME = "/srv/website"
 DROP_IN = "/etc/systemd/system/form-backend.service.d/addresses.conf"
 OPEN = {"read", "connect to the relay", "ask the resolver"}
@@ -80,7 +81,8 @@ class World:
         text = SETTINGS.replace("VERSION", version).replace(
             "KEY", self.key.with_suffix(".pub").read_text().strip()
         )
-        lines = "".join(f'{name} = "{value}"\n' for name, value in changed.items())
+        given = {"FLASK_MAIL_DEADLINE": "25"} | changed  # under emulation a handshake takes seconds
+        lines = "".join(f'{name} = "{value}"\n' for name, value in given.items())
         self.guest.write("/etc/form-backend/setup.toml", f"{text}[form_backend]\n{lines}", "600")
 
     def apply(self) -> str:
@@ -95,7 +97,8 @@ class World:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """Build the machine, start what it needs on the host, and boot it."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="machine") as name:
+    # Not where other tests look into every file that changes.
+    with tempfile.TemporaryDirectory(dir="/var/cache", prefix="machine-test-") as name:
         folder = Path(name)
         (folder / "host").mkdir()
         authority = trustme.CA(organization_name="The machine test")
@@ -128,7 +131,7 @@ def test_bare_server(world: World) -> None:
     done = guest.ask("/root/site/deploy/setup")
 
     assert "BAD" not in done
-    assert guest.run("ls /var/log/nginx/access.log").returncode != 0
+    guest.ask("test ! -s /var/log/nginx/access.log")
 
 
 def test_second_run_changes_nothing(world: World) -> None:
@@ -139,7 +142,7 @@ def test_second_run_changes_nothing(world: World) -> None:
     shown = world.guest.ask("website setup --dry-run")
     assert "would change: /etc/form-backend/environment" in shown
     assert '+FLASK_MAIL_DEADLINE="9"' in shown
-    assert "DEADLINE" not in world.guest.ask("cat /etc/form-backend/environment")
+    assert 'DEADLINE="25"' in world.guest.ask("cat /etc/form-backend/environment")
 
     world.configure()
     assert "Nothing had to change." in world.apply()
@@ -221,7 +224,9 @@ def test_every_way_out_is_closed(world: World) -> None:
     world.guest.ask("sysctl -q --system")
 
     assert {way for way, outcome in inside.items() if outcome == "done"} == OPEN
-    assert {way for way, outcome in outside.items() if outcome != "done"} <= {"TCP to another host"}
+    # Nobody listens at that port of another host: outside it is tried in vain, inside it may not be tried.
+    assert {way for way, outcome in outside.items() if outcome != "done"} == {"TCP to another host"}
+    assert inside["TCP to another host"] == "EPERM"
 
 
 def test_check_mail_by_its_timer(world: World) -> None:
@@ -242,20 +247,23 @@ def test_check_mail_by_its_timer(world: World) -> None:
 
 
 def test_merges_go_live(world: World) -> None:
-    """A merge is live by the restricted key, and one during its build too; the key can do nothing else."""
+    """A merge is live by the restricted key, and so is one during its build; the key can do nothing else."""
     guest, repository = world.guest, world.host.repository
+    builds = "journalctl -u publish -o cat --no-pager | grep -c ^Published"
+    before = int(guest.run(builds).stdout)
     repository.merge("content/pages/home.md", "\n\nThe first merge.\n")
     assert world.guest.as_editor(world.key).returncode == 0
-    guest.wait("a build", lambda: guest.run("test -e /srv/website/build/tree/content").returncode == 0)
+    guest.wait("a build", lambda: guest.run("pgrep -f '[p]elican -s publishconf.py'").returncode == 0)
     repository.merge("content/pages/home.md", "\n\nThe second merge.\n")
     assert world.guest.as_editor(world.key, "id; cat /etc/passwd").stdout == ""
 
-    guest.wait("the second merge", lambda: "The second merge." in world.page())
+    guest.wait("the second merge", lambda: "The second merge." in world.page(), seconds=600)
     assert "The first merge." in world.page()
+    assert int(guest.ask(builds)) == before + 2
 
 
 def test_broken_merge(world: World) -> None:
-    """A commit that cannot be built leaves the site up and raises the alarm; the next one is published."""
+    """A commit that cannot be built leaves the site up and raises the alarm."""
     guest, repository = world.guest, world.host.repository
     before = world.page()
     guest.alarms()
@@ -266,7 +274,7 @@ def test_broken_merge(world: World) -> None:
     assert world.page() == before
     guest.wait("the alarm", lambda: "publish.service" in guest.alarms())
     repository.git("revert", "--no-edit", "HEAD")
-    guest.ask("website publish")
+    guest.ask("systemctl reset-failed publish.service")  # the next merge is built by the tests below
 
 
 @pytest.mark.parametrize("unit", ["nginx.service", "form-backend.service"])
@@ -331,7 +339,7 @@ def test_certificate_is_renewed(world: World) -> None:
 
 
 def test_rollback_and_release(world: World) -> None:
-    """A rollback brings the words of before and stays through a publishing, until it is released."""
+    """A rollback brings the words of before, and nothing is published until it is released."""
     guest, repository = world.guest, world.host.repository
     repository.merge("content/pages/home.md", "\n\nWords to take back.\n")
     guest.ask("website publish")
@@ -339,7 +347,7 @@ def test_rollback_and_release(world: World) -> None:
 
     guest.ask("website rollback")
     assert "Words to take back." not in world.page()
-    guest.ask("website publish")
+    assert "Not published" in guest.ask("website switch")
     assert "Words to take back." not in world.page()
     assert "held" in guest.run("website check").stdout
 
@@ -422,7 +430,7 @@ def test_forms_off_the_air(world: World) -> None:
     world.guest.ask("website forms off")
     away = world.browser.get("/enquiry/")
     assert (away.status_code, world.browser.get("/").status_code) == (503, 200)
-    assert "token" not in away.text
+    assert 'name="token"' not in away.text
 
     world.guest.ask("website forms on")
     world.guest.wait("the form", lambda: world.browser.token() != "")
@@ -446,7 +454,7 @@ def test_disk_holds_nothing_typed(world: World) -> None:
     world.guest.ask(f"echo {planted} > /root/planted; sync")
     world.guest.power_off()
     patterns = [f"--regexp={word}" for word in (*world.typed, planted)]
-    command = ["grep", "--text", "--only-matching", "--fixed-strings", *patterns]
+    command = ["grep", "--text", "--null-data", "--only-matching", "--fixed-strings", *patterns]
     found = subprocess.run(
         [*command, world.guest.folder / "disk.img"],
         capture_output=True,
@@ -455,4 +463,4 @@ def test_disk_holds_nothing_typed(world: World) -> None:
     )
 
     assert len(world.typed) > 45
-    assert set(found.stdout.split()) == {planted}
+    assert set(found.stdout.replace("\0", " ").split()) == {planted}

@@ -15,6 +15,7 @@ CHANGES_FILES = re.compile(
     r"|\b(creat|memfd_create|f?truncate|rename\w*|unlink\w*|rmdir|mkdir\w*|mknod\w*|link|linkat|symlink\w*)\("
 )
 
+PART = 1 << 20  # bytes
 BROWSERS_OWN = re.compile(r"/(\.org\.chromium|org\.chromium|playwright|\.config/chromium|chromium)")
 
 
@@ -37,6 +38,16 @@ class Canary:
     def found_in(self, data: bytes) -> bool:
         """Tell whether the data hold a word of ours."""
         return any(trace in data for trace in self._traces)
+
+    def found_in_file(self, path: str) -> bool:
+        """Tell whether a file holds a word of ours; one that is gone does not."""
+        overlap = b""
+        with suppress(OSError), Path(path).open("rb") as file:
+            while part := file.read(PART):  # a file may be larger than the memory
+                if self.found_in(overlap + part):
+                    return True
+                overlap = part[-max(map(len, self._traces)) :]
+        return False
 
 
 def encodings(word: bytes) -> list[bytes]:
@@ -62,12 +73,5 @@ def files_with(canary: Canary, began: float, roots: set[str]) -> set[str]:
         path
         for path in files_changed_since(began, roots)
         if not BROWSERS_OWN.search(path)
-        and canary.found_in(path.encode("utf-8", "surrogateescape") + content(path))
+        and (canary.found_in(path.encode("utf-8", "surrogateescape")) or canary.found_in_file(path))
     }
-
-
-def content(path: str) -> bytes:
-    """Return what a file holds; nothing where it is gone."""
-    with suppress(OSError):
-        return Path(path).read_bytes()
-    return b""

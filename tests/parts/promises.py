@@ -1,6 +1,6 @@
 """A pytest plugin: a promise of the statement that code keeps has a test, and such a test a promise."""
 
-import re
+import tomllib
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,21 +8,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-REGISTER = ROOT / "docs" / "promises.md"
-ROW = re.compile(r"^\| ([a-z-]+) \| (code|operator|company) \| (.+) \|$", re.MULTILINE)
+REGISTER = ROOT / "content" / "promises.toml"
 
 
 @dataclass(frozen=True)
 class Promise:
-    """A row of docs/promises.md."""
+    """A promise of content/promises.toml."""
 
+    promise: str
     kept_by: str
     how: str
 
 
 def register() -> dict[str, Promise]:
     """Return the promises by their ids."""
-    return {name: Promise(kept_by, how) for name, kept_by, how in ROW.findall(REGISTER.read_text("utf-8"))}
+    rows = tomllib.loads(REGISTER.read_text("utf-8"))
+    return {name: Promise(**row) for name, row in rows.items()}
 
 
 def pytest_configure(config: pytest.Config) -> None:

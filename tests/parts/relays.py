@@ -80,10 +80,12 @@ class ClosingController(Controller):
 
 
 @contextmanager
-def smtp_server(handler: Any = None, port: int = 0, **options: Any) -> Iterator[Mailbox]:
+def smtp_server(
+    handler: Any = None, port: int = 0, hostname: str = HOST, **options: Any
+) -> Iterator[Mailbox]:
     """Run a real SMTP server on loopback; `options` are aiosmtpd's, such as `tls_context`."""
     mailbox = handler or Mailbox()
-    controller = ClosingController(mailbox, hostname=HOST, port=port or free_port(), **options)
+    controller = ClosingController(mailbox, hostname=hostname, port=port or free_port(), **options)
     controller.start()
     mailbox.port = controller.port
     try:
@@ -132,7 +134,7 @@ class ScriptedRelay(socketserver.ThreadingTCPServer):
                 line.shutdown(socket.SHUT_RDWR)
         self.script = ANSWERS | script
         self.heard = bytearray()
-        self.called = self.taken = 0
+        self.called = self.taken = self.most_lines = 0
 
 
 class Conversation(socketserver.StreamRequestHandler):
@@ -144,6 +146,7 @@ class Conversation(socketserver.StreamRequestHandler):
         """Greet, then answer command after command until one side hangs up."""
         self.server.called += 1
         self.server.lines.add(self.connection)
+        self.server.most_lines = max(self.server.most_lines, len(self.server.lines))
         with suppress(OSError):
             listening = self.do("banner")
             while listening and (line := self.line()):

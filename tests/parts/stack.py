@@ -50,6 +50,7 @@ def build(
     settings: str = "publishconf.py",
     *,
     compressed: bool = False,
+    project: Path = ROOT,
     **environment: str,
 ) -> None:
     """Build a site into a folder, by default the production one of this checkout, warnings fatal."""
@@ -58,7 +59,7 @@ def build(
     if not compressed:  # half of the time, and only the web server reads it
         command += ["-e", "PRECOMPRESS_BROTLI=false", "PRECOMPRESS_GZIP=false"]
     finished = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+        command, cwd=project, env=os.environ | environment, capture_output=True, text=True, check=False
     )
     if finished.returncode:
         raise BuildError(finished.stderr) from None
@@ -171,12 +172,14 @@ def wait_until_it_serves(client: httpx.Client, process: subprocess.Popen[bytes],
 
 
 @contextmanager
-def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterator[Backend]:
-    """Run the form backend; the listening socket is ours at first, so that no request can come too early."""
+def gunicorn(
+    site: Path, relays: str, log_file: Path, project: Path = ROOT, /, **changed: str
+) -> Iterator[Backend]:
+    """Run a project's form backend; the listening socket is ours at first, so no request is too early."""
     with socket.create_server((HOST, 0), backlog=512) as listener, log_file.open("wb") as log:
         process = subprocess.Popen(
             GUNICORN,
-            cwd=ROOT,
+            cwd=project,
             env=environment(site, relays, BIND=f"fd://{listener.fileno()}", **changed),
             pass_fds=[listener.fileno()],
             stderr=log,

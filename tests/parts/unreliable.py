@@ -15,6 +15,7 @@ from tests.parts.relays import DROP, GARBAGE, HALF_A_CODE, HALF_A_REPLY, LATER, 
 
 FINE, GO_ON = b"250 fine\r\n", b"354 go on\r\n"
 EXTENSIONS = [(), ("PIPELINING",), ("PIPELINING", "CHUNKING", "SMTPUTF8", "8BITMIME")]
+ENOUGH: Step = (b"452 4.5.3 enough for one connection\r\n",)
 GOODBYE: Step = (b"421 goodbye\r\n", None)
 SLOW: Step = (3.0, None)  # longer than any deadline in these runs
 FAULTS = [LATER, NEVER, GOODBYE, GARBAGE, HALF_A_REPLY, HALF_A_CODE, DROP, SLOW]
@@ -30,6 +31,7 @@ class Habits:
     knows_bdat: bool = True  # else it takes the message for commands
     does: dict[str, Step] = field(default_factory=dict)  # by command, `banner`, and `taken`
     splits: bool = False  # sends each byte by itself
+    messages: int = sys.maxsize  # so many are taken, then it has had enough of this connection
     breaks_after: int = sys.maxsize  # so many bytes heard
     faults: float = 0  # how likely each step is one of FAULTS
     chance: random.Random = field(default_factory=random.Random)
@@ -107,6 +109,8 @@ class Line(socketserver.BaseRequestHandler):
         self.habits = self.server.relay.draw(self.server.relay.chance)
         self.packet = self.replies = self.message = b""
         self.heard, self.sender, self.recipient = 0, False, False
+        self.taken = 0
+        self.server.relay.called += 1
         with suppress(OSError, EOFError):
             self.answer("banner", b"220 relay.example.org ready\r\n")
             while True:
@@ -123,6 +127,8 @@ class Line(socketserver.BaseRequestHandler):
             lines = ["relay.example.org", *self.habits.offers]
             hello = "".join(f"250-{line}\r\n" for line in lines[:-1]) + f"250 {lines[-1]}\r\n"
             self.answer(verb, hello.encode())
+        elif verb == "MAIL" and self.habits.messages <= self.taken:
+            self.do(ENOUGH)
         elif verb == "MAIL":
             self.sender, self.recipient = self.answer(verb), False
         elif verb == "RCPT":
@@ -162,6 +168,7 @@ class Line(socketserver.BaseRequestHandler):
         """Keep the message where a 250 is said, never where a refusal is, and perhaps where neither is."""
         step = self.habits.step("taken", FINE)
         said = b"".join(part for part in step if isinstance(part, bytes))
+        self.taken += 1
         if FINE in step or (not said.startswith((b"4", b"5")) and self.habits.chance.random() < 0.5):
             self.server.relay.took.append(Received("", [], message))
         self.sender = self.recipient = False
@@ -219,6 +226,7 @@ class UnreliableRelay:
         self.draw: Callable[[random.Random], Habits] = unreliable
         self.chance, self.contexts = chance, contexts
         self.took: list[Received] = []
+        self.called = 0
         self.port = 0
         self.start()
 
@@ -237,6 +245,7 @@ class UnreliableRelay:
         """Hang up, forget what it took, and have these habits from now on."""
         self.stop()
         self.took.clear()
+        self.called = 0
         self.draw = lambda _chance: habits
         self.start()
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -104,3 +105,38 @@ def test_every_checkout_has_the_same_line_ends(tmp_path: Path) -> None:
     assert [
         path for path in files if (tmp_path / "clone" / path).read_bytes() != (ROOT / path).read_bytes()
     ] == []
+
+
+TREE_LINE = re.compile(r"^( *)([\w.]+/?)  ", re.MULTILINE)
+
+
+def tree_in(document: str) -> set[str]:
+    """Return the paths that the tree in a document shows."""
+    shown, folder = set(), ""
+    tree = (ROOT / document).read_text("utf-8").partition("```\n")[2].partition("```")[0]
+    for indent, name in TREE_LINE.findall(tree):
+        folder = folder if indent else name
+        shown.add(folder + name if indent else name)
+    return shown
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_tree_shows_what_is_there(document: str) -> None:
+    """Each path in the tree of a document exists."""
+    assert tree_in(document)
+    assert [path for path in sorted(tree_in(document)) if not (ROOT / path).exists()] == []
+
+
+def test_tree_shows_every_folder_of_the_code() -> None:
+    """CONTRIBUTING's tree has a line for each folder of the form backend and of the plugins."""
+    inits = [init for name in ("form_backend", "plugins") for init in (ROOT / name).glob("*/__init__.py")]
+
+    assert {f"{init.parent.relative_to(ROOT)}/" for init in inits} <= tree_in("CONTRIBUTING.md")
+
+
+def test_labels_load_nothing() -> None:
+    """The build imports the labels of the form without Flask or any other library."""
+    show = "import form_backend.labels, sys; print({'flask', 'wtforms', 'gevent'} & sys.modules.keys())"
+    shown = subprocess.run([sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert shown.stdout == "set()\n"

@@ -241,8 +241,8 @@ class Troubled(Mailbox):
     ) -> str:
         """End the connection when it has carried two messages."""
         self.connections.add(session.peer)
-        if self.trouble == "ended" and len(self.received) == 2 * len(self.connections):
-            return "421 enough for one connection"
+        if self.trouble in ("421", "452") and len(self.received) == 2 * len(self.connections):
+            return f"{self.trouble} enough for one connection"
         envelope.mail_from, envelope.mail_options = address, options
         return "250 go on"
 
@@ -260,11 +260,12 @@ class Troubled(Mailbox):
     ("trouble", "connections", "left"),
     [
         ("none", 1, {}),
-        ("ended", 3, {}),
+        ("421", 3, {}),
+        ("452", 3, {}),
         ("refused", 1, {"person-2@example.com": "refused"}),
         ("dropped", 2, {"person-2@example.com": "in-doubt"}),
     ],
-    ids=["none", "ended", "refused", "dropped"],
+    ids=["none", "421", "452", "refused", "dropped"],
 )
 def test_troubled_relay(run: Run, trouble: str, connections: int, left: dict[str, str]) -> None:
     """One connection carries all, a broken one is replaced, and who may have been missed is listed."""

@@ -3,27 +3,24 @@
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
 import httpx
 import pytest
 from redis import Redis
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
 
 from devtools.loopback import HOST
 from form_backend.memory.shared_store import COOLDOWN
 from tests.parts.canary import Canary
 from tests.parts.forms import ENQUIRY, token
-from tests.parts.processes import children, free_port, needs_debian_package, until
+from tests.parts.processes import children, until
 from tests.parts.relays import Mailbox, ScriptedRelay, Step
 from tests.parts.stack import Backend, Serve, gunicorn
+from tests.parts.store import StoreServer
 
 Replicas = tuple[Backend, Backend]
 SLOWLY: Step = (0.5, b"250 fine\r\n")
@@ -33,43 +30,6 @@ SHARED = {
     "FLASK_POST_LIMIT": "6 per hour",
     "FLASK_TRUSTED_PROXIES": "1",
 }
-
-
-@dataclass
-class StoreServer:
-    """A Redis that keeps nothing on a disk."""
-
-    folder: Path
-    port: int
-
-    def start(self) -> None:
-        """Start it, empty, and wait until it answers."""
-        where = ["--port", str(self.port), "--bind", HOST, "--dir", str(self.folder)]
-        keeps_nothing = ["--save", "", "--appendonly", "no"]
-        command = ["redis-server", *where, *keeps_nothing]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        with Redis(HOST, self.port, retry=Retry(ConstantBackoff(0.02), 500)) as client:
-            client.ping()
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.process.kill()
-        self.process.wait()
-
-    @property
-    def url(self) -> str:
-        """Return its address as FLASK_LIMITS_URL wants it."""
-        return f"redis://{HOST}:{self.port}"
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreServer]:
-    """Run one store for all tests of a worker."""
-    needs_debian_package("redis-server", "redis-server")
-    server = StoreServer(tmp_path_factory.mktemp("store"), free_port())
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from plugins.notices.notice import HEADINGS
+from plugins.reading.typed import CONFLICT_CURE
 from tests.parts.processes import ROOT
 from tests.parts.stack import once, statement_in_force
 
@@ -98,6 +99,14 @@ Contact: Privacy desk (privacy@example.org)
 
 """ + "".join(f"## {heading}\nPasswords.\n" for heading in HEADINGS)
 
+LEFT = [(4, "~~"), (4, "`"), (5, "##"), (5, "[^")]
+INDENTED = (
+    "Text that begins with four spaces becomes code. Take the spaces out; put code between two lines of ```."
+)
+UNCLOSED = "All text below becomes code. Write ``` in a line of its own where the code ends."
+UNSEEN = "There is an invisible character"
+CONTROLS = [(4, '(U+0000) between "One" and "[0m". Take it out.'), (6, '(U+0085) after "Two.". Take it out.')]
+
 # Texts of pages, from their fourth line on, and what is wrong with each.
 TEXTS: list[tuple[str, ...]] = [
     # What does harm
@@ -131,7 +140,7 @@ TEXTS: list[tuple[str, ...]] = [
     ("<?php x ?>", f"4: {NO_COMMENT}"),
     ("<![CDATA[x]]>", f"4: {NO_COMMENT}"),
     ("<div><![x", f"4: <div> {NO_TAG}", f"4: {NO_COMMENT}"),
-    ("1 < 2, a &lt;b>, `<b>`, \\<b>, <https://example.org/>.\n\n    <div>\n",),
+    ("1 < 2, a &lt;b>, `<b>`, \\<b>, <https://example.org/>.\n\n```\n<div>\n```\n",),
     ("`<b>`, `<i>`\n<b> or `<b>`\n<b>", f"5: <b> {NO_TAG}", f"6: <b> {NO_TAG}"),
     # Links
     ("[a](/contat/)", '4: There is no page /contat/. Did you mean "/contact/"?'),
@@ -215,6 +224,31 @@ TEXTS: list[tuple[str, ...]] = [
     ("Lorem ipsum.\nhttps://example.com/", f'4: "Lorem ipsum" {FILL_IN}', f'5: "example.com" {FILL_IN}'),
     ("**Bold, {{ x }}, `**`", f'4: "**" {UNREAD}', f'4: "{{{{" {UNREAD}'),
     ("[Products] (/products/)", f'4: "] (" {UNREAD}'),
+    ("(/products/)[Products]", f'4: "(/products/)[" {UNREAD}'),
+    ("One ~~old, `tick\n##Two [^1]", *(f'{at}: "{mark}" {UNREAD}' for at, mark in LEFT)),
+    ("> [!NOTE]\n> Text.\n\nA | B\n|--", f'4: "[!" {UNREAD}', f'7: "|" {UNREAD}'),
+    # What Markdown makes of it is not what was meant
+    ("One.\n\n    Two.\n\n\tThree.", f"6: {INDENTED}"),
+    ("```\nOne.\n\n`` Two.", f"4: {UNCLOSED}"),
+    (
+        "One[^1].\n\n[^1]: Note.\n\n[^2]: Note.",
+        "8: No place in the text refers to this footnote. Write [^2] where it belongs.",
+    ),
+    # What cannot be seen
+    (
+        "Pump\N{ZERO WIDTH SPACE}station\n\N{SOFT HYPHEN}Pumps\nPumps\N{WORD JOINER}\n\x0b",
+        f'4: {UNSEEN} (U+200B) between "Pump" and "station". Take it out.',
+        f'5: {UNSEEN} (U+00AD) before "Pumps". Take it out.',
+        f'6: {UNSEEN} (U+2060) after "Pumps". Take it out.',
+        f"7: {UNSEEN} (U+000B) in this line. Take it out.",
+    ),
+    ("One\x00 \x1b[0m\x7f\n\nTwo.\x85\x9f", *(f"{at}: {UNSEEN} {rest}" for at, rest in CONTROLS)),
+    (
+        "Pumpe\N{REPLACEMENT CHARACTER}",
+        '4: A letter was lost here, and shows as "\N{REPLACEMENT CHARACTER}". Type it again.',
+    ),
+    ("Welders \N{MAN}\N{ZERO WIDTH JOINER}\N{WRENCH}.",),
+    ("<<<<<<< HEAD\nOurs.\n=======\nTheirs.\n>>>>>>> new-words", f"4: {CONFLICT_CURE}", f"4: {MAIN_HEADING}"),
 ]
 
 
@@ -241,6 +275,9 @@ FILES: dict[str, tuple[str, ...]] = {
     ),
     "pages/separators.md": (
         "Title: One\u2028Url: x/\nDescription: S\x0be\u2029p.\n\nText\x0bon\u0085one\u2028line.\n\nTODO\n",
+        f'1: {UNSEEN} (U+2028) between "One" and "Url:". Take it out.',
+        f'2: {UNSEEN} (U+000B) between "S" and "ep.". Take it out.',
+        f'4: {UNSEEN} (U+000B) between "Text" and "ononeline.". Take it out.',
         f'6: "TODO" {FILL_IN}',
     ),
     "pages/windows.md": (
@@ -359,7 +396,7 @@ FILES: dict[str, tuple[str, ...]] = {
         (
             '1: The promise "not-stored" is not marked. '
             "Write {: #promise-not-stored } under the paragraph that makes it, "
-            "or take it out of docs/promises.md."
+            "or take it out of content/promises.toml."
         ),
         (
             f"{line(SPOILT, '#what-we-collect')}: "
@@ -373,7 +410,7 @@ FILES: dict[str, tuple[str, ...]] = {
         ),
         (
             f"{line(SPOILT, 'not-stord')}: "
-            'docs/promises.md knows no promise "not-stord". Did you mean "not-stored"?'
+            'content/promises.toml knows no promise "not-stord". Did you mean "not-stored"?'
         ),
     ),
     f"privacy/{IN_FORCE.replace('-', '')}.md": (OURS, f"1: {SAME_DAY}"),
@@ -441,8 +478,14 @@ NOT_PUBLISHED = {
     "pages/your-information.md",
     f"pages{STATEMENT.rstrip('/')}.md",
 }
-# The files that a mistake in another file needs: all of them need the first three.
-NEEDED = ["organisation.toml", "published.toml", f"privacy/{EARLIER}.md"]
+# The files that mistakes in other files need.
+NEEDED = [
+    "organisation.toml",
+    "published.toml",
+    "images/pump.png",
+    f"privacy/{EARLIER}.md",
+    f"privacy/{NEXT}.md",
+]
 SOME_NEED = {"pages/the-same.md": "pages/text-1.md"}
 
 SETTINGS = """\

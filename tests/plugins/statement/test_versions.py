@@ -89,8 +89,10 @@ def links(statement: HtmlElement) -> set[str]:
 
 
 def article(site: Path, *path: str) -> HtmlElement:
-    """Return the text of the statement on a page."""
+    """Return the text of the statement on a page, without the links to what keeps its promises."""
     [text] = page(site, *path).iter("article")
+    for link in text.find_class("kept"):
+        link.drop_tree()
     return text
 
 

@@ -1,0 +1,24 @@
+"""Files from another machine: with a byte order mark, and with the line ends of Windows or of an old Mac."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.parts.stack import checkout
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r"], ids=["Windows", "old Mac"])
+def test_same_site_from_another_machine(site: Path, tmp_path: Path, line_end: str) -> None:
+    """Byte order marks and line ends change nothing: the same pages, and the statement's hash still fits."""
+    project = checkout(tmp_path)
+    for path in [path for path in project.glob("content/**/*") if path.suffix in {".md", ".toml", ".txt"}]:
+        text = path.read_text("utf-8").replace("\n", line_end)
+        path.write_bytes(f"\ufeff{text}".encode())
+    command = [sys.executable, "-m", "pelican", "-s", "publishconf.py", "--fatal", "warnings"]
+    built = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    assert built.returncode == 0, built.stdout + built.stderr
+    for page in [path for path in site.rglob("*") if path.suffix in {".html", ".json", ".xml", ".txt"}]:
+        assert (project / "output" / page.relative_to(site)).read_bytes() == page.read_bytes(), page
