@@ -80,7 +80,7 @@ BY_FIRST_WORD = [  # looked up in the words of a text, which is faster than to s
     for first in {offer.partition(" ")[0].encode(), f"{offer}s".partition(" ")[0].encode()}
 ]
 TO_SPACES = bytes.maketrans(b"!\"#$&'()*+,./:;<=>?@[\\]^_`{|}~", b" " * 30)
-MARKUP = re.compile(r"\[/?(?:url|link|img|b)[\]=\s]|<a\s|\]\((?:https?:|www\.)")
+MARKUP = re.compile(r"\[/?(?:url|link|img|b)[\]=\s]|<a\s{1,9}href|\]\((?:https?:|www\.)")
 CURRENCIES = "$€£¥₹₽₩₿"
 PRICE = re.compile(rf"[{CURRENCIES}]\s?\d|\d\s?[{CURRENCIES}]")
 LOOK_ALIKES = "аеорсухіјѕһԁԛԝкмтвноανρυικ"  # of Cyrillic and Greek, for Latin letters

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from form_backend.signs import SENTENCES
 from tests.parts.forms import ENQUIRY, ORGANISATION, REQUEST, shown_values, token
 from tests.parts.processes import free_port, until
 from tests.parts.relays import Mailbox, Received, smtp_server
-from tests.parts.stack import Backend, Serve
+from tests.parts.stack import Backend, Serve, gunicorn
 
 MESSAGES = Path(__file__).parent / "signs"
 LINKS = (
@@ -85,7 +85,7 @@ def asks_for_a_tick(page: httpx.Response) -> bool:
 def marked(received: Received) -> bool:
     """Tell whether a mail carries the mark and the header for rules of mailboxes."""
     assert ("X-Website-Signs" in received.message) == received.message["Subject"].startswith(
-        "[advertising?] ["
+        "[advertising?] "
     )
     return "X-Website-Signs" in received.message
 
@@ -112,8 +112,8 @@ def test_held_up_and_delivered(backend: Backend, mailbox: Mailbox) -> None:
 def test_the_tick_changes_no_reference(serve: Serve, site: Path, tmp_path: Path, mailbox: Mailbox) -> None:
     """A message that was held up has the reference that it would have had."""
     words = HELD | {"message": f"{LINKS} The same."}
-    lenient = lenient_site(site, tmp_path)
-    through = serve(mailbox.relay, FLASK_SITE_DIR=str(lenient)).enquire(**words)
+    lenient = serve(mailbox.relay, FLASK_SITE_DIR=str(with_threshold(1000, site, tmp_path)))
+    through = lenient.enquire(**words)
     strict = serve(mailbox.relay)
     ticked = strict.enquire(**words, **TICKED)
 
@@ -122,17 +122,85 @@ def test_the_tick_changes_no_reference(serve: Serve, site: Path, tmp_path: Path,
     assert [marked(received) for received in mailbox.received] == [False, True]
 
 
-def lenient_site(site: Path, folder: Path) -> Path:
-    """Return a copy of the site by links, with a threshold that nothing reaches."""
+def with_threshold(threshold: float, site: Path, folder: Path) -> Path:
+    """Return a copy of the site by links, with another threshold."""
     copy = folder / "site"
     copy.mkdir()
     for path in site.iterdir():
         (copy / path.name).symlink_to(path)
     facts: dict[str, Any] = json.loads((site / "form.json").read_text("utf-8"))
-    facts["advertising"]["threshold"] = 1000
+    facts["advertising"]["threshold"] = threshold
     (copy / "form.json").unlink()
     (copy / "form.json").write_text(json.dumps(facts), "utf-8")
     return copy
+
+
+@pytest.fixture(scope="module")
+def watchful(
+    site: Path, shared_mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Backend]:
+    """Run a form backend that holds an enquiry up for any sign at all."""
+    folder = tmp_path_factory.mktemp("watchful")
+    with gunicorn(with_threshold(1, site, folder), shared_mailbox.relay, folder / "log") as backend:
+        yield backend
+
+
+QUESTION = "Which pipes are older than forty years?"
+FOUND = [
+    (f"Is https://a.example/x right? {QUESTION}", "links=1"),
+    (f"HTTP://A.example/x, www.b.example and c-d.com: {QUESTION}", "links=3"),
+    (f"Is https://a.example/one or https://a.example/two right? {QUESTION}", "links=1"),
+    (f"Is t.me/somebody right? {QUESTION}", "links=1 shortened=1"),
+    (f"Write to other@example.com. {QUESTION}", "addresses=1"),
+    (f"[URL=x]buy[/URL] {QUESTION}", "markup=1"),
+    (f'<A HREF="x">buy</a> {QUESTION}', "markup=1"),
+    (f"[our map](https://a.example/x) {QUESTION}", "links=1 markup=1"),
+    ("Look at https://a.example/x", "links=1 point=1 unasked=1"),
+    ("Do you know https://a.example/x", "links=1 point=1 unasked=1"),
+    ("Is it good? Then see https://a.example/x. Thanks", "links=1 point=1"),
+    ("a@b.example", "addresses=1 point=1 unasked=1"),
+    (f"Backlinks and a loan! {QUESTION}", "offers=2"),
+    (f"I saw imqs.co.za. {QUESTION}", "our_name=1"),
+    (f"For $100? {QUESTION}", "price=1"),
+    (f"Fr\u0435\u0435 m\u043en\u0435y {QUESTION}", "mixed=1"),
+    (f"Now!!! {QUESTION}", "shouting=1"),
+    (QUESTION.upper(), "shouting=1"),
+]
+INNOCENT = [
+    QUESTION,
+    "Pumps http://10.0.0.1/a, http://10.0.0.2:8080 and https://pump.local/b?",
+    "On https://www.imqs.co.za/products/ and rustenburg.imqs.co.za/map it says so?",
+    f"{QUESTION}\r\n\r\nRegards\r\nThandeka Dlamini\r\nTel. 012 345 6789\r\nwww.a.example\r\nb.example/c",
+    f"{QUESTION}\r\n\r\nDlamini\r\nA Company\r\nwww.a.example",
+    f"Reply to {ENQUIRY['email']} or info@imqs.co.za. {QUESTION}",
+    "A sensor of 45 kΩ in 150 μm, with node.js, pipes.shp and e.g.this or km/h.Please call?",
+    "Какие трубы старше сорока лет? Данные в GIS и SCADA.",
+    "哪些管道使用GIS系统超过四十年",
+    "Fifty Rand (R50) at 15%: WHO PAYS? The loaned museo in Seoul!",
+]
+
+
+@pytest.mark.parametrize(("text", "signs"), FOUND)
+def test_what_is_found(watchful: Backend, mailbox: Mailbox, text: str, signs: str) -> None:
+    """Each sign is found by what it is made of, in capitals and small letters."""
+    assert watchful.enquire(message=text).status_code == 422
+    watchful.enquire(message=text, **TICKED)
+
+    assert mailbox.received[0].message["X-Website-Signs"] == signs
+
+
+@pytest.mark.parametrize("field", ["name", "phone"])
+def test_a_link_where_none_belongs(watchful: Backend, mailbox: Mailbox, field: str) -> None:
+    """A link in the name or the telephone number is a sign."""
+    watchful.enquire(**{field: "see www.a.example"}, **TICKED)
+
+    assert mailbox.received[0].message["X-Website-Signs"] == "misplaced=1"
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_what_is_no_sign(watchful: Backend, text: str) -> None:
+    """Machines, our own pages, lines under a letter, file names, units and scripts are no signs."""
+    assert watchful.enquire(message=text, name="Thandeka Dlamini B.Com").status_code == 303
 
 
 def test_held_up_while_the_relay_is_down(serve: Serve) -> None:
