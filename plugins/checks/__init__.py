@@ -17,13 +17,8 @@ from pelican.generators import Generator
 from plugins.notices import pages as notices
 from plugins.output import feeds, redirects
 from plugins.reading.document import read_document
-<<<<<<< HEAD
 from plugins.reading.mistakes import Mistake, report, shown
-from plugins.reading.site import Site
-=======
-from plugins.reading.mistakes import Mistake, shown
 from plugins.reading.site import Site, to_come
->>>>>>> refs/heads/editors
 from plugins.statement import contract, promises, versions
 
 CHECKS: list[Callable[[Site], Iterator[Mistake]]] = [
