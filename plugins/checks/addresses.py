@@ -10,7 +10,7 @@ from plugins.reading.site import Site
 FOLDERS = ("news", "notices", "pages")  # plugins/statement/versions.py looks after privacy
 PLACES = (*FOLDERS, "images", "privacy")
 WHERE = ", ".join(f"content/{name}/" for name in sorted(PLACES))
-FILES = ("organisation.toml", "published.toml", "words.txt")
+FILES = ("organisation.toml", "promises.toml", "published.toml", "words.txt")
 NAME = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*/)*[a-z0-9]+(?:-[a-z0-9]+)*\.md")
 
 
