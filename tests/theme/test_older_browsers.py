@@ -44,7 +44,7 @@ PARTS = (
     ".menu a, .error, .hint, .error-summary, .note, .page-head, .site-head, .site-foot, body, html"
 )
 FILLS = "paths => paths.map(path => getComputedStyle(path).fill)"
-MOST_OF_A_PAGE = 40  # what is looked at, at least
+MOST_OF_A_PAGE = 30  # what is looked at, at least
 
 
 def blocks(css: str) -> Iterator[tuple[str, str | None]]:
@@ -152,7 +152,7 @@ def test_forms_look_the_same(open_context: OpenContext, width: int, scheme: Lite
     show_older(context)
     as_meant = looks(context.new_page())
 
-    assert all(len(parts) >= MOST_OF_A_PAGE for parts in as_meant.values())
+    assert min(map(len, as_meant.values())) >= MOST_OF_A_PAGE
     for features in [*((feature,) for feature in FEATURES), tuple(FEATURES)]:
         context = open_context(**options)
         show_older(context, *features)
