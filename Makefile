@@ -33,8 +33,8 @@ build: .venv/serve.installed ## build the production site into output/ (SITE_DAT
 	@$(RUN) pelican -s publishconf.py --fatal warnings --log-handler plain
 
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options to pytest)
-	@devtools/debian-packages.sh chromium fonts-liberation git libnginx-mod-http-brotli-static libsasl2-modules \
-		nginx openssl postfix redis-server sasl2-bin slowhttptest strace systemd w3m || \
+	@devtools/debian-packages.sh chromium dovecot-core fonts-liberation git libnginx-mod-http-brotli-static \
+		libsasl2-modules nginx openssl postfix redis-server sasl2-bin slowhttptest strace systemd w3m || \
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
 
