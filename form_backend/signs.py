@@ -40,7 +40,7 @@ FOR_EACH = {"links", "addresses", "offers"}  # these weigh once for each that is
 GONE_NEXT_TIME = {"fast", "clock", "trap"}  # a form that is shown again has no trap and may come back at once
 
 MOST_TARGETS = 20  # links and addresses that are looked at
-MOST_SEARCHED = 2000  # characters around the marks of links and addresses
+MOST_SEARCHED = 1500  # characters around the marks of links and addresses
 EACH_SEARCH = 20  # characters that take as long as to begin a search
 WINDOW = 100  # characters before such a mark, and twice as many behind it
 TYPED = 50  # characters a second; the fastest typists manage 20
@@ -150,14 +150,16 @@ def weigh(form: SiteForm, networks: int) -> Signs:
 
 
 def fingerprint(form: SiteForm, secret_key: str) -> bytes | None:
-    """Return the keyed hash of a text without case, digits and white space; None for one that many send.
+    """Return the keyed hash of an enquiry without case, digits and white space; None for one that many send.
 
     Those are the short ones and those that a link of ours has put into the form.
     """
-    text = _bare(form[form.free_text].data)
-    if len(text.encode()) < LEAST_HASHED or text in map(_bare, form.facts.topics.values()):
+    if not (isinstance(form, EnquiryForm) and form.facts.advertising.get("repeated")):
         return None
-    return hmac.digest(f"same text {secret_key}".encode(), text.encode(), "sha256")
+    text = _bare(form[form.free_text].data)
+    if len(text) < LEAST_HASHED or text in map(_bare, form.facts.topics.values()):
+        return None
+    return hmac.digest(f"same text {secret_key}".encode(), text, "sha256")
 
 
 def is_repeated(text: bytes, networks: int) -> bool:
@@ -169,8 +171,8 @@ def is_repeated(text: bytes, networks: int) -> bool:
     return networks >= LEAST_NETWORKS + (text[0] & 0b1111).bit_count()
 
 
-def _bare(text: str) -> str:
-    return DIGITS.sub("", "".join(text.casefold().split()))
+def _bare(text: str) -> bytes:
+    return "".join(text.casefold().split()).encode().translate(None, b"0123456789")
 
 
 def _in_time(form: SiteForm) -> dict[str, int]:
