@@ -176,14 +176,15 @@ def serve(port: int, processes: ExitStack) -> None:
     while not result["built"]:
         next(saved for saved in saved_sets if among(saved, SITE_SOURCES))
         result = rebuilt(builder)
-    builds = Builds(result["mistakes"])
-    front = create_front(PREVIEW, f"http://{HOST}:{port + 1}", f"http://{HOST}:{port + 3}", builds)
-    Thread(target=quiet_server(port, front).serve_forever, daemon=True).start()
     forms = FormBackend(port, processes)
     if not forms.start():
         raise SystemExit("The form backend did not start.")
     if not answers(catcher, port + 3, "/outbox/"):
         raise SystemExit("The mail catcher did not start.")
+    builds = Builds(result["mistakes"])
+    front = create_front(PREVIEW, f"http://{HOST}:{port + 1}", f"http://{HOST}:{port + 3}", builds)
+    # Only now, so that whoever opens the site at once finds all of it.
+    Thread(target=quiet_server(port, front).serve_forever, daemon=True).start()
     announce(port)
     catcher_runs = True
     for saved in saved_sets:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, RadioField, StringField, TextAreaField
+from wtforms.form import BaseForm
 
 from form_backend.forms.fields import AddressField
 from form_backend.forms.token import PostedToken, SignedToken, Tokens
@@ -29,6 +30,11 @@ class SiteForm(FlaskForm):
         csrf = True
         csrf_class = SignedToken
         csrf_field_name = "token"
+
+        def bind_field(self, form: BaseForm, unbound_field: Any, options: dict[str, Any]) -> Field:
+            """Give a field an id that nothing else on the page has: only those of the form begin so."""
+            field: Field = unbound_field.bind(form=form, id=f"Form-{options['name']}", **options)
+            return field
 
     # People never see it; programs that fill in whatever they find do.
     website = StringField("Leave this empty", render_kw={"autocomplete": "off", "tabindex": "-1"})

@@ -7,6 +7,7 @@ from plugins.reading.html import Html
 from plugins.reading.mistakes import Found, Mistake
 from plugins.reading.site import Site
 
+ID = re.compile(r"[a-z0-9_-]+")
 BREAKING_OUT = re.compile(r'[\0-\x20"<>]')
 
 
@@ -14,7 +15,14 @@ def check(site: Site) -> Iterator[Mistake]:
     """Find what a page may not hold."""
     for document in (content.document for content in site.contents):
         html = document.html
-        found = [*raw_html(html), *attributes(html), *addresses(html), *same_ids(html), *levels(html)]
+        found = [
+            *raw_html(html),
+            *attributes(html),
+            *addresses(html),
+            *odd_ids(html),
+            *same_ids(html),
+            *levels(html),
+        ]
         found += html.surprises
         for line, sentences in found:
             yield document.path, line, sentences
@@ -44,6 +52,14 @@ def addresses(html: Html) -> Iterator[Found]:
     for line, address in [*html.links, *((line, source) for line, source, _words in html.images)]:
         if BREAKING_OUT.search(address):
             yield line, 'An address may not hold a space or one of " < >. Write %20, %22, %3C or %3E for it.'
+
+
+def odd_ids(html: Html) -> Iterator[Found]:
+    """Find ids with other signs than those that headings get, since the form's own begin with a capital."""
+    for name, lines in html.ids.items():
+        if not ID.fullmatch(name):
+            cure = "Write it in small letters, digits and hyphens, like {: #what-we-collect }."
+            yield lines[0], f'The id "{name}" is not for pages. {cure}'
 
 
 def same_ids(html: Html) -> Iterator[Found]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema import FormatChecker
 
-from plugins.reading.characters import INVISIBLE
+from plugins.reading.typed import INVISIBLE
 
 Schema = dict[str, Any]
 
@@ -20,6 +20,7 @@ EXAMPLE = re.compile(
     r"@(?:.*\.)?(?:example\.(?:com|net|org)|example|invalid|localhost|test)\.?\Z", re.IGNORECASE
 )
 REACHED = " that reaches somebody (none at example.com, example.net or example.org does)"
+A_TABLE = "a table, which begins with a line in square brackets"
 FORMATS = FormatChecker(formats=())
 
 
@@ -69,7 +70,8 @@ def or_empty(schema: Schema) -> Schema:
 
 def table(**facts: Schema) -> Schema:
     """Describe a table of which each fact has to be there, and no other may."""
-    return {"type": "object", "additionalProperties": False, "properties": facts, "required": list(facts)}
+    closed = {"additionalProperties": False, "properties": facts, "required": list(facts)}
+    return {"type": "object", "description": A_TABLE} | closed
 
 
 PAGE = {
@@ -98,6 +100,10 @@ NUMBER = {
 }
 SECTOR = line("Other")
 TOPIC = line("I would like to know more about Asset Register.", 1000)
+ADVERTISING = (  # the signs that form_backend/signs.py weighs, and what they may weigh together
+    "threshold", "links", "shortened", "misplaced", "addresses", "markup", "point", "ending", "unasked",
+    "our_name", "price", "mixed", "shouting", "repeated", "fast", "clock", "trap",
+)  # fmt: skip
 WEIGHT = {
     "type": "number",
     "minimum": 0,
@@ -118,80 +124,82 @@ def optional(schema: Schema, **facts: Schema) -> Schema:
     return schema | {"properties": schema["properties"] | facts}
 
 
-ORGANISATION = optional(
-    table(
-        name=line("IMQS", 60),
-        tagline=line("Infrastructure asset management software"),
+ORGANISATION = table(
+    name=line("IMQS", 60),
+    tagline=line("Infrastructure asset management software"),
+    address={
+        "type": "string",
+        "pattern": r"^https://[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?\Z",
+        "description": "the site's own address, in small letters and without a slash at the end",
+        "examples": ["https://www.imqs.co.za"],
+    },
+    language={
+        "type": "string",
+        "pattern": r"^[a-z]{2,3}-[A-Z]{2}\Z",
+        "description": "a language and a country",
+        "examples": ["en-ZA"],
+    },
+    contact=optional(
+        table(
+            email=MAILBOX,
+            telephone=or_empty(NUMBER),
+            street_address=or_empty(line("1 Long Street, Cape Town")),
+            information_officer=or_empty(line("Nomvula Ngcobo")),
+            paia_manual=or_empty(PAGE),
+        ),
+        next=MAILBOXES,
+        formerly=MAILBOXES,
+    ),
+    requests=optional(
+        table(
+            role=line("Operations Manager"),
+            email=MAILBOX,
+            answer_days={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 365,
+                "description": "a whole number from 1 to 365, without quotes",
+                "examples": [30],
+            },
+        ),
+        next=MAILBOXES,
+        formerly=MAILBOXES,
+    ),
+    regulator=table(
+        name=line("Information Regulator (South Africa)"),
+        address=line("54 Maxwell Drive, Johannesburg"),
+        telephone=NUMBER,
+        toll_free=NUMBER,
+        email=MAILBOX,
+    ),
+    statement=table(
         address={
             "type": "string",
-            "pattern": r"^https://[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?\Z",
-            "description": "the site's own address, in small letters and without a slash at the end",
-            "examples": ["https://www.imqs.co.za"],
-        },
-        language={
-            "type": "string",
-            "pattern": r"^[a-z]{2,3}-[A-Z]{2}\Z",
-            "description": "a language and a country",
-            "examples": ["en-ZA"],
-        },
-        contact=optional(
-            table(
-                email=MAILBOX,
-                telephone=or_empty(NUMBER),
-                street_address=or_empty(line("1 Long Street, Cape Town")),
-                information_officer=or_empty(line("Nomvula Ngcobo")),
-                paia_manual=or_empty(PAGE),
-            ),
-            next=MAILBOXES,
-            formerly=MAILBOXES,
-        ),
-        requests=optional(
-            table(
-                role=line("Operations Manager"),
-                email=MAILBOX,
-                answer_days={
-                    "type": "integer",
-                    "minimum": 1,
-                    "maximum": 365,
-                    "description": "a whole number from 1 to 365, without quotes",
-                    "examples": [30],
-                },
-            ),
-            next=MAILBOXES,
-            formerly=MAILBOXES,
-        ),
-        regulator=table(
-            name=line("Information Regulator (South Africa)"),
-            address=line("54 Maxwell Drive, Johannesburg"),
-            telephone=NUMBER,
-            toll_free=NUMBER,
-            email=MAILBOX,
-        ),
-        statement=table(
-            address={
-                "type": "string",
-                "pattern": r"^/([a-z0-9-]+/)+\Z",
-                "description": "an address of ours that begins and ends with /",
-                "examples": ["/about-us/customerprivacystatement/"],
-            }
-        ),
-        enquiry=table(
-            sectors={
-                "type": "array",
-                "items": SECTOR,
-                "minItems": 1,
-                "uniqueItems": True,
-                "description": "a list of different texts",
-                "examples": [["Other"]],
-            },
-            topics={"type": "object", "propertyNames": KEY, "additionalProperties": TOPIC},
-        ),
-        redirects={"type": "object", "additionalProperties": PAGE},
-        menu=ENTRIES,
-        footer=ENTRIES,
+            "pattern": r"^/([a-z0-9-]+/)+\Z",
+            "description": "an address of ours that begins and ends with /",
+            "examples": ["/about-us/customerprivacystatement/"],
+        }
     ),
-    # Signs of advertising: each with its weight, and the threshold above which a person is asked.
-    advertising={"type": "object", "propertyNames": KEY, "additionalProperties": WEIGHT},
+    enquiry=table(
+        sectors={
+            "type": "array",
+            "items": SECTOR,
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "a list of different texts",
+            "examples": [["Other"]],
+        },
+        topics={
+            "type": "object",
+            "description": A_TABLE,
+            "propertyNames": KEY,
+            "additionalProperties": TOPIC,
+        },
+    ),
+    advertising=table(**dict.fromkeys(ADVERTISING, WEIGHT)),
+    redirects={"type": "object", "description": A_TABLE, "additionalProperties": PAGE},
+    menu=ENTRIES,
+    footer=ENTRIES,
 )
 OLD_PAGE = {
     "type": "string",
@@ -213,6 +221,7 @@ PUBLISHED = {
         },
         "statement": {
             "type": "object",
+            "description": A_TABLE,
             "propertyNames": {"pattern": r"^\d{4}-\d\d-\d\d\Z", "description": "a day like 2027-01-31"},
             "additionalProperties": {
                 "type": "string",

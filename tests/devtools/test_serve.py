@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -228,6 +228,67 @@ def test_first_lines_name_the_addresses(untouched: Development) -> None:
 
     assert [line.split()[0] for line in untouched.printed[:3]] == ["Site", "Form", "Outbox"]
     assert [httpx.get(address).status_code for address in addresses] == [200, 200, 200]
+
+
+def test_nothing_answers_before_all_of_it_does(folder: Path) -> None:
+    """Whoever asks from the first moment on is answered by the form, and never told that it is not there."""
+    development = start(folder, free_ports())
+    answered: list[int] = []
+
+    def ask() -> bool:
+        with suppress(httpx.TransportError):
+            answered.append(development.get("/enquiry/").status_code)
+        return bool(answered)
+
+    try:
+        until(ask)
+    finally:
+        development.process.send_signal(signal.SIGINT)
+        development.process.wait(timeout=60)
+
+    assert answered == [200]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "x@localhost",
+    ],
+)
+def test_other_names_are_not_served(untouched: Development, host: str) -> None:
+    """Under a name that is not this machine's, neither the site nor the mail catcher's own port answers."""
+    paths = ["/", "/enquiry/", "/outbox/", "/outbox/1/", "/live-reload", "/live-reload.js", "/no-such-page"]
+    answers = [
+        httpx.get(f"http://127.0.0.1:{port}{path}", headers={"Host": host.format(port=port)}).status_code
+        for port in (untouched.port, untouched.port + 3)
+        for path in paths
+    ]
+
+    assert set(answers) == {421}
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "[::1]:1"])
+def test_own_names_are_served(untouched: Development, host: str) -> None:
+    """Under each name of this machine, with whatever port, the site and the outbox answer."""
+    answers = [
+        httpx.get(untouched.address(path), headers={"Host": host}).status_code
+        for path in ("/", "/enquiry/", "/outbox/")
+    ]
+
+    assert answers == [200, 200, 200]
+
+
+def test_no_name_is_not_served(untouched: Development) -> None:
+    """A request without a Host, and one with two of them, is not served."""
+    for hosts in ("", "Host: localhost\r\nHost: evil.example\r\n"):
+        with socket.create_connection(("127.0.0.1", untouched.port), timeout=20) as connection:
+            connection.sendall(f"GET /outbox/ HTTP/1.0\r\n{hosts}\r\n".encode())
+
+            assert b" 421 " in connection.makefile("rb").readline()
 
 
 def test_pages_as_in_production(untouched: Development) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from lxml import etree
 
-from plugins.output.audit.page import DRAWN, ELEMENTS, Allowed, Finding, in_fragment, is_our_own
-from plugins.reading.characters import INVISIBLE, named
+from plugins.output.audit.page import DRAWN, ELEMENTS, Allowed, Finding, in_fragment, is_our_own, named
+from plugins.reading.typed import INVISIBLE
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"

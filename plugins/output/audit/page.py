@@ -6,6 +6,7 @@ here and do harm there.
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from plugins.reading.characters import INVISIBLE, named
+from plugins.reading.typed import INVISIBLE
 
 EVERYWHERE = {
     "aria-current", "aria-hidden", "aria-label", "aria-labelledby", "class", "dir", "id", "lang", "role",
@@ -63,6 +64,9 @@ CHOICES = {
 }
 COMMENTS = {"gap", "note", "end gap"}  # where the form backend puts the form
 
+ID = re.compile(
+    r"[a-z0-9_-]+"
+)  # the form's own ids, which the form backend adds, begin with a capital letter
 ADDRESS = re.compile(
     r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~\u00a1-\U0010ffff-]*"
 )  # no space, quote, backslash or < >
@@ -110,6 +114,12 @@ def in_fragment(html: str, allowed: Allowed) -> Iterator[Finding]:
         yield Finding(f"<!--{comment}", f"the comment <!--{comment}-->")
 
 
+def named(character: str) -> str:
+    """Return an invisible character as people can look it up, like "U+200B, zero width space"."""
+    name = unicodedata.name(character, "control character").lower()
+    return f"U+{ord(character):04X}, {name}"
+
+
 def in_element(node: LexborNode, allowed: Allowed) -> Iterator[Finding]:
     """Find what an element may not be, have or hold."""
     tag = str(node.tag)
@@ -131,6 +141,8 @@ def is_harmless(tag: str, name: str, value: str, allowed: Allowed) -> bool:
     """Tell whether an attribute's value can load nothing from elsewhere, and leads where it may."""
     if (tag, name) in CHOICES:
         return value in CHOICES[tag, name]
+    if name == "id":
+        return bool(ID.fullmatch(value))
     if (tag, name) == ("a", "href"):
         return is_link(value)
     if name in ("href", "src"):

@@ -72,12 +72,12 @@ def test_wrong_input_is_explained(
     assert answer.status_code == 422
     assert page.xpath("string(//title)").startswith("Error: ")
     [linked] = page.cssselect(".error-summary a")
-    assert linked.get("href") == f"#{field}"
+    assert linked.get("href") == f"#Form-{field}"
     assert advice in linked.text_content()
-    control = page.get_element_by_id(field)
+    control = page.get_element_by_id(f"Form-{field}")
     assert control.get("aria-invalid") == "true"
-    assert advice in page.get_element_by_id(f"{field}-error").text_content()
-    assert f"{field}-error" in control.get("aria-describedby", "").split()
+    assert advice in page.get_element_by_id(f"Form-{field}-error").text_content()
+    assert f"Form-{field}-error" in control.get("aria-describedby", "").split()
     expected = plain(ENQUIRY | {"marketing": "yes", field: text})
     if field != "sector" and "\n" not in text.strip():
         assert shown_values(answer) == expected

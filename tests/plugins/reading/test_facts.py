@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from form_backend.signs import SENTENCES
+from plugins.reading.facts import ADVERTISING
 from plugins.reading.toml import read_toml
 from tests.parts.processes import ROOT
 from tests.parts.stack import BuildError, build
@@ -19,7 +21,6 @@ OLD_PAGE = 'is not an address of ours that begins with /. Write it like: "/conta
 DAYS = "is not a whole number from 1 to 365, without quotes. Write it like: answer_days = 30"
 LINE = "is not one line of plain text, of {} characters at most, without < and >."
 WEIGHT = "is not a number from 0 to 100, without quotes. Write it like: links = 5"
-REDIRECTS, ADVERTISING = "[redirects]\n", "[advertising]\n"
 ADDRESS = (
     "is not the site's own address, in small letters and without a slash at the end. "
     'Write it like: address = "https://www.imqs.co.za"'
@@ -114,10 +115,12 @@ def number(text: str, wanted: str) -> int:
         ('role = "', 'colour = "red"\nrole = "', "colour",
          '"colour" is no fact here. Take it out, or use one of role, email, answer_days, next, formerly.'),
         # The signs of advertising
-        (REDIRECTS, f"{ADVERTISING}links = 101\n{REDIRECTS}", "links = 101", f"101 {WEIGHT}"),
-        (REDIRECTS, f"{ADVERTISING}links = -1\n{REDIRECTS}", "links = -1", f"-1 {WEIGHT}"),
-        (REDIRECTS, f"{ADVERTISING}links = nan\n{REDIRECTS}", "links = nan", f"NaN {WEIGHT}"),
-        (REDIRECTS, f'{ADVERTISING}links = "5"\n{REDIRECTS}', 'links = "5"', f'"5" {WEIGHT}'),
+        ("links = 4", "links = 101", "", f"101 {WEIGHT}"),
+        ("links = 4", "links = -1", "", f"-1 {WEIGHT}"),
+        ("links = 4", "links = nan", "", f"NaN {WEIGHT}"),
+        ("links = 4", f"links = 1{'0' * 400}", "", f"1{'0' * 79} {WEIGHT}"),
+        ("links = 4", 'links = "5"', "", f'"5" {WEIGHT}'),
+        ("links = 4", "lnks = 4", "", '"lnks" is no fact here. Did you mean "links"?'),
     ],
 )  # fmt: skip
 def test_mistakes_in_the_facts(tmp_path: Path, old: str, new: str, at: str, sentences: str) -> None:
@@ -153,18 +156,55 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("old", "new"),
     [
-        "[redirects]\n",
-        "[redirects]\n[advertising]\nthreshold = 10\nlinks = 2.5\n",
-        '[redirects]\n"/old/" = "/contact/"\n',
+        ("links = 4", "links = 2.5"),
+        ("[redirects]\n", '[redirects]\n"/old/" = "/contact/"\n'),
+        (
+            "answer_days = 30",
+            'answer_days = 30\nnext = "new@imqs.co.za"\nformerly = ["a@imqs.co.za", "b@imqs.co.za"]',
+        ),
+        ('paia_manual = ""', 'paia_manual = "https://www.imqs.co.za/manual.pdf"'),
+        ('telephone = ""', 'telephone = "+27 (0)21 880 0388"'),
+        ('name = "IMQS"', "name = 'Smith & Sons \"R&D\" \N{LATIN SMALL LETTER E WITH DIAERESIS}'"),
     ],
 )
-def test_facts_that_may_be_there(tmp_path: Path, text: str) -> None:
-    """Our own facts are right, with weights of the signs of advertising and with old addresses too."""
-    (path := tmp_path / "organisation.toml").write_text(changed("[redirects]\n", text), "utf-8")
+def test_facts_that_are_right(tmp_path: Path, old: str, new: str) -> None:
+    """Our own facts are right, and so are these."""
+    (path := tmp_path / "organisation.toml").write_text(changed(old, new), "utf-8")
 
     assert read_toml(path)["name"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "contact",
+        "requests",
+        "regulator",
+        "statement",
+        "enquiry",
+        "advertising",
+        "redirects",
+        "menu",
+        "footer",
+    ],
+)
+def test_a_value_where_a_table_belongs(tmp_path: Path, table: str) -> None:
+    """A value in place of a table, or of a list of them, is told in its line, and so is what is missing."""
+    lines = told(tmp_path, f'name = "IMQS"\n{table} = 3\n')
+
+    assert [line for line in lines if line.startswith("content/organisation.toml:2: 3 is not a ")]
+    assert [
+        line
+        for line in lines
+        if line.startswith('content/organisation.toml:1: The fact "tagline" is missing.')
+    ]
+
+
+def test_every_sign_has_its_weight() -> None:
+    """The facts ask for the weight of each sign that the form backend knows, and of no other."""
+    assert set(ADVERTISING) == {"threshold", *SENTENCES}
 
 
 @pytest.mark.parametrize(
