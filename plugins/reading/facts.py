@@ -101,7 +101,7 @@ NUMBER = {
 SECTOR = line("Other")
 TOPIC = line("I would like to know more about Asset Register.", 1000)
 ADVERTISING = (  # the signs that form_backend/signs.py weighs, and what they may weigh together
-    "threshold", "links", "shortened", "misplaced", "addresses", "markup", "point", "ending", "unasked",
+    "threshold", "links", "shortened", "misplaced", "addresses", "markup", "point", "unasked", "offers",
     "our_name", "price", "mixed", "shouting", "repeated", "fast", "clock", "trap",
 )  # fmt: skip
 WEIGHT = {
