@@ -9,6 +9,8 @@ PORT ?= 8000
 PYTEST_ARGS ?=
 RUN := .venv/bin/python -m
 TEMPLATES := theme/templates form_backend/templates devtools/templates
+# What was given to a variable, as it was typed, for the shell: a dollar sign means nothing.
+typed = '$(subst ','\'',$(value $(1)))'
 LOCK := $(RUN) uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	--python-version 3.11 pyproject.toml
 
@@ -19,20 +21,20 @@ serve: .venv/serve.installed ## serve the site, the forms and a mail catcher on 
 	@exec $(RUN) devtools.serve --port $(PORT)
 
 new-article: .venv/serve.installed ## begin a news article (TITLE="Why pipes age")
-	@$(RUN) devtools.new_page article -- "$$TITLE"
+	@$(RUN) devtools.new_page article -- $(call typed,TITLE)
 
 new-notice: .venv/serve.installed ## begin a security-breach notice (TITLE="A laptop was stolen")
-	@$(RUN) devtools.new_page notice -- "$$TITLE"
+	@$(RUN) devtools.new_page notice -- $(call typed,TITLE)
 
 new-statement: .venv/serve.installed ## begin a new version of the privacy statement (DATE=2027-06-01)
-	@$(RUN) devtools.new_page statement -- "$$DATE"
+	@$(RUN) devtools.new_page statement -- $(call typed,DATE)
 
 build: .venv/serve.installed ## build the production site into output/ (SITE_DATE=2027-01-31 builds it as of that day)
 	@$(RUN) pelican -s publishconf.py --fatal warnings --log-handler plain
 
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options to pytest)
-	@devtools/debian-packages.sh chromium fonts-liberation git libnginx-mod-http-brotli-static libsasl2-modules \
-		nginx openssl postfix redis-server sasl2-bin slowhttptest strace systemd w3m || \
+	@devtools/debian-packages.sh chromium dovecot-core fonts-liberation git libnginx-mod-http-brotli-static \
+		libsasl2-modules nginx openssl postfix redis-server sasl2-bin slowhttptest strace systemd w3m || \
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
 

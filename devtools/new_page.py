@@ -1,10 +1,11 @@
 """Begin a page: a news article, a security-breach notice, or a version of the privacy statement.
 
 `make new-article`, `make new-notice` and `make new-statement` run this; docs/editing.md says what comes next.
-What the editor has to write stands in brackets, like [Your title], and the build names each that is left.
+What the editor has to write stands in brackets, like [Your text], and the build names each that is left.
 """
 
 import argparse
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -55,14 +56,18 @@ KINDS = {begin.__name__: begin for begin in (article, notice, statement)}
 
 
 def name_for(title: str) -> str:
-    """Return the name of the file, and so its address: the title's letters and digits, or the day."""
-    return slugify(title, FOR_NAMES) or str(SITE_DATE)
+    """Return the name of the file, and so its address: the title's letters and digits."""
+    if name := str(slugify(title, FOR_NAMES)):
+        return name
+    raise SystemExit(
+        'The title is missing, and the address is made from it. Give one, like TITLE="Why pipes age".'
+    )
 
 
 def rendered(template: str, title: str) -> str:
     """Return the text to begin with."""
     return TEMPLATES.get_template(template).render(
-        title=title or "[Your title]",
+        title=title,
         today=SITE_DATE,
         until=SITE_DATE + BANNER,
         contact=ORGANISATION["requests"],
@@ -81,13 +86,19 @@ def day_to_come(given: str) -> date:
     return day
 
 
+def asked_for(kind: str) -> str:
+    """Ask on the terminal for a title: there, unlike on the command line, the shell changes no sign of it."""
+    return input("Title: ") if kind != statement.__name__ and sys.stdin.isatty() else ""
+
+
 def main() -> None:
     """Write the file, unless it exists already, and say what comes next."""
     parser = argparse.ArgumentParser(prog="python -m devtools.new_page", description="Begin a page.")
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("given", help="the title; of a statement, the day on which it takes effect")
     options = parser.parse_args()
-    path, text, address = KINDS[options.kind](" ".join(options.given.split()))
+    given = options.given or asked_for(options.kind)
+    path, text, address = KINDS[options.kind](" ".join(given.split()))
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -95,7 +106,7 @@ def main() -> None:
         raise SystemExit(f"{path} exists already. Edit it, or give another title or day.") from None
     print(f"Written  {path}")
     print('Next     write over each "[Your …]" in it; docs/editing.md says how it is published')
-    print(f"See it   http://127.0.0.1:8000{address} while `make serve` runs")
+    print(f"See it   at {address} in the preview, while `make serve` runs")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Signs of advertising: what is found in an enquiry, what it weighs, and how the person is told.
 
-The signs look at links and addresses, at letters made to deceive, and at how the form was sent. None is a
-list of words, names, countries or languages. Every pattern takes time in proportion to the text.
+The signs look at links and addresses, at what is offered, at letters made to deceive, and at how the form was
+sent. None is a list of names, countries or languages. Every pattern takes time in proportion to the text.
 """
 
 import hmac
@@ -21,9 +21,12 @@ SENTENCES = {  # one is shown where the sign is found once, the other where it i
         "Your message names {} addresses to write to that are not yours.",
     ),
     "markup": ("Your message has markup, such as [url] or <a href>.",) * 2,
-    "point": ("Your message is little more than a link or an address.",) * 2,
-    "ending": ("Your message leads up to a link or an address.",) * 2,
+    "point": ("Your message leads up to a link or an address.",) * 2,
     "unasked": ("Your message leads up to a link and asks nothing.",) * 2,
+    "offers": (
+        "Your message speaks of something that is often advertised through forms.",
+        "Your message speaks of {} things that are often advertised through forms.",
+    ),
     "our_name": ("Your message names the address of this website.",) * 2,
     "price": ("Your message names a price.",) * 2,
     "mixed": ("Your message has words that mix look-alike letters.",) * 2,
@@ -33,15 +36,15 @@ SENTENCES = {  # one is shown where the sign is found once, the other where it i
     "clock": ("The form came back within a few seconds.",) * 2,
     "trap": ("A field that people do not see was filled in.",) * 2,
 }
-FOR_EACH = {"links", "addresses"}  # these weigh once for each that is found; the others weigh once
+FOR_EACH = {"links", "addresses", "offers"}  # these weigh once for each that is found; the others weigh once
 GONE_NEXT_TIME = {"fast", "clock", "trap"}  # a form that is shown again has no trap and may come back at once
 
 MOST_TARGETS = 20  # links and addresses that are looked at
-MOST_SEARCHED = 2000  # characters around the marks of links and addresses
+MOST_SEARCHED = 1500  # characters around the marks of links and addresses
 EACH_SEARCH = 20  # characters that take as long as to begin a search
 WINDOW = 100  # characters before such a mark, and twice as many behind it
 TYPED = 50  # characters a second; the fastest typists manage 20
-SHORT = 60  # bytes of UTF-8: a sentence, in any script
+MOST_AIMS = 3  # links that a text can lead up to; more are a list
 CLOSE_TO_THE_END = 40  # characters, as a greeting and a name have
 LONG = 1000  # characters, for each of which a text may have another link
 LEAST_HASHED = 40  # bytes; many people write the same short texts
@@ -56,17 +59,40 @@ LINK = re.compile(  # in lower case; a name alone counts where it ends like most
 )
 MARK = re.compile(r"\.[a-z]|@|://")  # every link or address has one of these
 ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]++@(?:[\w-]++\.)+\w{2,}|(?<![\w.+@/-])@\w{5,}")
-MARKUP = re.compile(r"\[/?(?:url|link|img|b)[\]=\s]|<a\s|\]\((?:https?:|www\.)")
+# What forms are sent most: search ranking, followers, articles, videos, loans, quick money, bets, bargains,
+# lists of addresses, pills. None is a word of our own trade, and none decides alone.
+OFFERED = """
+seo, backlink, link building, exchange links, domain authority, page of google, rank on google, google
+ranking, top of google, website traffic, organic traffic, lead generation, digital marketing, marketing
+agency, marketing company, web design, app development, follower, guest post, guest article, sponsored
+post, sponsored article, dofollow, do-follow, explainer, animated video, animation, video production,
+loan, lender, collateral, bad credit, credit check, business funding, make money, earn money, money back,
+bitcoin, btc, crypto, forex, casino, betting, discount, free shipping, email list, e-mail list, contact
+forms, unsubscribe, viagra, cialis
+"""
+OFFERS = {
+    offer: re.compile(r"(?<!\w)" + offer.replace(" ", r"\s") + r"s?(?!\w)")
+    for offer in " ".join(OFFERED.split()).split(", ")
+}
+BY_FIRST_WORD = [  # looked up in the words of a text, which is faster than to search for each
+    (first, pattern)
+    for offer, pattern in OFFERS.items()
+    for first in {offer.partition(" ")[0].encode(), f"{offer}s".partition(" ")[0].encode()}
+]
+TO_SPACES = bytes.maketrans(b"!\"#$&'()*+,./:;<=>?@[\\]^_`{|}~", b" " * 30)
+MARKUP = re.compile(r"\[/?(?:url|link|img|b)[\]=\s]|<a\s{1,9}href|\]\((?:https?:|www\.)")
 CURRENCIES = "$€£¥₹₽₩₿"
 PRICE = re.compile(rf"[{CURRENCIES}]\s?\d|\d\s?[{CURRENCIES}]")
 LOOK_ALIKES = "аеорсухіјѕһԁԛԝкмтвноανρυικ"  # of Cyrillic and Greek, for Latin letters
 ORNATE = "\U0001d400-\U0001d7ff"  # mathematical letters
 DECEIVING = re.compile(f"[{LOOK_ALIKES}{ORNATE}]")
 MIXED = re.compile(f"[a-z][{LOOK_ALIKES}]|[{LOOK_ALIKES}][a-z]|[{ORNATE}]{{2}}")
+INTERNAL = (".local", ".lan", ".internal", ".intranet")
 # The path of a link to one document or thing, rather than to what a website offers.
-PARTICULAR = re.compile(r"\d{3}|\d[a-z]+\d|/.*/|\.(?:pdf|docx?|xlsx?|zip|csv)$")
+PARTICULAR = re.compile(r"\d{3}|\d[a-z]+\d|/[^?]|\.(?:pdf|docx?|xlsx?|zip|csv)$")
 SHORTENED_PATH = re.compile(r"\+?(?=[\w-]*[a-z])[\w-]{3,16}")
 QUESTION = re.compile("[?\uff1f\u061f]")
+DIGITS = re.compile(r"\d+")
 PAUSE = re.compile("[\n,.;:!\u2013]")
 CAPITALS, SMALL = bytes(range(65, 91)), bytes(range(97, 123))
 
@@ -124,14 +150,16 @@ def weigh(form: SiteForm, networks: int) -> Signs:
 
 
 def fingerprint(form: SiteForm, secret_key: str) -> bytes | None:
-    """Return the keyed hash of a text without case, digits and white space; None for one that many send.
+    """Return the keyed hash of an enquiry without case, digits and white space; None for one that many send.
 
     Those are the short ones and those that a link of ours has put into the form.
     """
-    text = _bare(form[form.free_text].data)
-    if len(text.encode()) < LEAST_HASHED or text in map(_bare, form.facts.topics.values()):
+    if not (isinstance(form, EnquiryForm) and form.facts.advertising.get("repeated")):
         return None
-    return hmac.digest(f"same text {secret_key}".encode(), text.encode(), "sha256")
+    text = _bare(form[form.free_text].data)
+    if len(text) < LEAST_HASHED or text in map(_bare, form.facts.topics.values()):
+        return None
+    return hmac.digest(f"same text {secret_key}".encode(), text, "sha256")
 
 
 def is_repeated(text: bytes, networks: int) -> bool:
@@ -143,8 +171,8 @@ def is_repeated(text: bytes, networks: int) -> bool:
     return networks >= LEAST_NETWORKS + (text[0] & 0b1111).bit_count()
 
 
-def _bare(text: str) -> str:
-    return re.sub(r"\d+", "", "".join(text.casefold().split()))
+def _bare(text: str) -> bytes:
+    return "".join(text.casefold().split()).encode().translate(None, b"0123456789")
 
 
 def _in_time(form: SiteForm) -> dict[str, int]:
@@ -203,11 +231,11 @@ def _place(text: str, separator: str, start: int, end: int) -> int:
 
 
 def _link(match: re.Match[str]) -> Iterator[Target]:
-    """Return the link, unless its host is a number, as machines have."""
+    """Return the link, unless it leads to a machine: a number, or a name of an internal network."""
     link = match[0].rstrip(".:!?")
     host, _, path = link.removeprefix("https://").removeprefix("http://").partition("/")
     host = host.partition("?")[0].partition(":")[0].removeprefix("www.")
-    if "." in host and not host.replace(".", "").isdigit():
+    if "." in host and not host.replace(".", "").isdigit() and not host.endswith(INTERNAL):
         yield Target(match.start(), match.start() + len(link), link, host, path)
 
 
@@ -218,7 +246,8 @@ def _in_text(form: EnquiryForm) -> dict[str, int]:
     words = _without(lower, targets)
     signature = _signature(words, name.lower())
     links = [target for target in targets if target.host]
-    foreign = [link for link in links if link.host != own and (link.start < signature or own in link.text)]
+    ours = [link for link in links if link.host == own or link.host.endswith(f".{own}")]
+    foreign = [link for link in links if link not in ours and (link.start < signature or own in link.text)]
     others = [
         address
         for address in targets
@@ -232,7 +261,9 @@ def _in_text(form: EnquiryForm) -> dict[str, int]:
         "addresses": len({address.text for address in others}),
         "markup": bool(MARKUP.search(lower)),
         **_aim(words, foreign or others),
-        "our_name": any(link.path == "" if link.host == own else own in link.path for link in links),
+        "offers": _offers(words),
+        "our_name": any(link.path == "" and link.host == own for link in ours)
+        or any(own in link.path for link in foreign),
         "price": _names_a_price(text),
         "mixed": _mixes_alphabets(f"{lower} {name.lower()}"),
         "shouting": _shouts(text),
@@ -240,13 +271,13 @@ def _in_text(form: EnquiryForm) -> dict[str, int]:
 
 
 def _number(links: list[Target], text: str) -> int:
-    """Count links by website, or one by one where running text has more than two of one website."""
-    running = [link for link in links if not _listed(link, text)]
-    return max(
-        len({link.website for link in links}),
-        len({link.host for link in running}),
-        len({link.text for link in running}) - 1,
-    )
+    """Count links by website, or one by one where running text has more than two of one website.
+
+    Links that differ in numbers only, as of machines, are one.
+    """
+    running = {DIGITS.sub("", link.text) for link in links if not _listed(link, text)}
+    hosts = {DIGITS.sub("", link.host) for link in links if not _listed(link, text)}
+    return max(len({link.website for link in links}), len(hosts), len(running) - 1)
 
 
 def _listed(link: Target, text: str) -> bool:
@@ -256,19 +287,17 @@ def _listed(link: Target, text: str) -> bool:
 
 
 def _aim(words: str, targets: list[Target]) -> dict[str, int]:
-    """Tell what a text is aimed at: at a link or address, by itself or as the last thing that is said."""
-    if not targets:
+    """Tell whether a text leads up to a link or an address, and whether it asks anything."""
+    if not 0 < len(targets) <= MOST_AIMS:
         return {}
     last = targets[-1]
     is_mail = not last.host and last.text[0] != "@"  # people do ask to be answered at another address
-    rest, said = words[last.end :].strip(), " ".join(words.split())
-    if len(said.encode()) <= (0 if is_mail else SHORT) and not PARTICULAR.search(last.path):
-        return {"point": 1}
-    if len(rest) > CLOSE_TO_THE_END or QUESTION.search(rest) or len(targets) > 3:
+    before, after = words[: last.start].strip(), words[last.end :].strip()
+    if len(after) > CLOSE_TO_THE_END or QUESTION.search(after) or before.endswith("("):
         return {}
-    if words[: last.start].endswith("(") or (last.host and not last.leads_away):
+    if (is_mail and before) or (last.host and not last.leads_away):
         return {}
-    return {"ending": 1, "unasked": not (is_mail or QUESTION.search(words))}
+    return {"point": 1, "unasked": not QUESTION.search(before)}
 
 
 def _without(text: str, targets: list[Target]) -> str:
@@ -298,6 +327,11 @@ def _short(lines: str) -> bool:
         and not QUESTION.search(lines)
         and all(sum(word.isalpha() for word in line.split()) <= 8 for line in lines.split("\n"))
     )
+
+
+def _offers(text: str) -> int:
+    said = set(text.encode().translate(TO_SPACES).split())
+    return len({pattern for first, pattern in BY_FIRST_WORD if first in said and pattern.search(text)})
 
 
 def _mixes_alphabets(text: str) -> bool:

@@ -56,10 +56,11 @@ def settings(config: Config) -> dict[str, str]:
 def secret_files(config: Config) -> dict[str, tuple[str, str]]:
     """Return by the credential's name the variable and the file of what is configured."""
     users = any(urlsplit(relay).username for relay in config.items("mail.relays"))
+    by_password = users and not config.text("mail.oauth_token_url")
     return {
         name: (variable, config.text(key))
         for name, (variable, key) in CREDENTIALS.items()
-        if config.text(key) and (users or name != "mail-password")
+        if config.text(key) and (by_password or name != "mail-password")
     }
 
 

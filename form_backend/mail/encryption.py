@@ -48,9 +48,8 @@ class Encryption:
         """Return a message that holds the whole of this one, headers included, for its recipients alone."""
         envelope = PKCS7EnvelopeBuilder().set_data(message.as_bytes())
         envelope = envelope.set_content_encryption_algorithm(AES256)
-        for recipient in recipients:
-            for certificate in self._certificates[recipient]:
-                envelope = envelope.add_recipient(certificate)
+        for certificate in dict.fromkeys(one for to in recipients for one in self._certificates[to]):
+            envelope = envelope.add_recipient(certificate)
         encrypted = EmailMessage(message.policy)
         for name in IN_CLEAR:
             encrypted.set_raw(name, message[name])

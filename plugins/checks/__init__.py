@@ -6,6 +6,7 @@ mistakes. The preview goes on, so that the page with the mistake can be seen; on
 """
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,7 +18,7 @@ from plugins.notices import pages as notices
 from plugins.output import feeds, redirects
 from plugins.reading.document import read_document
 from plugins.reading.mistakes import Mistake, report, shown
-from plugins.reading.site import Site
+from plugins.reading.site import Site, to_come
 from plugins.statement import contract, promises, versions
 
 CHECKS: list[Callable[[Site], Iterator[Mistake]]] = [
@@ -39,11 +40,11 @@ def run(generators: list[Generator]) -> None:
 
 
 def site_of(generator: Generator) -> Site:
-    """Return the site; notices still to come and, in preview, drafts are checked too."""
+    """Return the site; what is dated ahead and, in preview, drafts are checked too."""
     settings, context = generator.settings, generator.context
     contents = [content for content in context["generated_content"].values() if content]
     if not settings["SHOW_DRAFTS"]:
-        contents = [content for content in contents if content.status != "draft"]
+        contents = [page for page in contents if page.status != "draft" or to_come(page) > date.min]
     organisation = Path(settings["PATH"], "organisation.toml")
     written = [*feeds.paths(context), "robots.txt", "sitemap.xml", ".well-known/security.txt"]
     copied = [file.get_relative_source_path() for file in context["staticfiles"]]
@@ -53,6 +54,7 @@ def site_of(generator: Generator) -> Site:
         contents=sorted(contents, key=lambda content: str(content.document.path)),
         organisation=read_document(organisation, shown(organisation, settings)),
         pages={f"/{content.url}": content for content in [*context["articles"], *context["pages"]]},
+        to_come={f"/{page.url}": page for page in contents if to_come(page) > date.min},
         files={f"/{path}" for path in [*written, *copied]},
     )
 

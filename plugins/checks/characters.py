@@ -9,7 +9,7 @@ from plugins.reading.mistakes import NOT_UTF8, Found, Mistake, shown
 from plugins.reading.site import Site
 from plugins.reading.typed import CONFLICT_CURE, INVISIBLE, LOST, conflict_lines, line_at
 
-OTHER_FILES = ("published.toml", "words.txt")
+OTHER_FILES = ("promises.toml", "published.toml", "words.txt")
 BEFORE, AFTER = re.compile(r"\S{1,20}\s*$"), re.compile(r"\s*\S{1,20}")
 
 
@@ -30,7 +30,7 @@ def check(site: Site) -> Iterator[Mistake]:
 
 def not_utf8(path: Path) -> Found | None:
     """Say where a file is in another encoding; one that is not there is in none."""
-    source = path.read_bytes() if path.exists() else b""
+    source = path.read_bytes() if path.is_file() else b""
     try:
         source.decode()
     except UnicodeDecodeError as error:

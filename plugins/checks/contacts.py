@@ -18,6 +18,7 @@ def check(site: Site) -> Iterator[Mistake]:
     facts = "\n".join(texts(site.facts))
     emails = {email.lower() for email in EMAIL.findall(facts)}
     telephones = {digits(number): number for number in TELEPHONE.findall(facts)}
+    yield from not_for_contact(site)
     for document in site.documents:
         # The search for addresses looks at every word, which takes long.
         for line, email in document.find(EMAIL) if "@" in document.text else []:
@@ -30,6 +31,21 @@ def check(site: Site) -> Iterator[Mistake]:
             if is_one and digits(number) not in telephones:
                 cure = suggestion(number, telephones.values(), CURE)
                 yield document.path, line, f"{number} is none of our telephone numbers. {cure}"
+
+
+def not_for_contact(site: Site) -> Iterator[Mistake]:
+    """Find the address for requests about personal information where people ask about other things."""
+    requests, contact = site.facts["requests"]["email"], site.facts["contact"]["email"]
+    for document in site.documents if requests != contact else []:
+        if document.folder in ("news", "pages") and "/your-information/" not in document.path:
+            for line, email in document.find(EMAIL):
+                if email.lower() == requests.lower():
+                    cure = f"Write {contact}, or name the page that it is for: /your-information/."
+                    yield (
+                        document.path,
+                        line,
+                        f"{email} only answers requests about personal information. {cure}",
+                    )
 
 
 def texts(facts: Any) -> Iterator[str]:

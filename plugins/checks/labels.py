@@ -1,18 +1,21 @@
 """The labelled lines at the top of a page: those that it needs, no others, each with a valid value."""
 
 from collections.abc import Iterator
+from datetime import date
 from difflib import get_close_matches
 
 from pelican.settings import Settings
 
 from plugins.reading.document import Document
-from plugins.reading.metadata import EXAMPLES, problem
+from plugins.reading.metadata import EXAMPLES, is_day, problem
 from plugins.reading.mistakes import Found, Mistake
 from plugins.reading.site import Site
 
 NEEDED = ["title", "description"]
 NEEDED_OF_ARTICLES = ["date"]
 NEEDED_OF_PRODUCTS = ["summary", "topic", "order"]
+FIRST_YEAR = 2000
+YEARS_AHEAD = 3
 LONGEST = {"title": 65, "description": 160}  # lists of search results cut off what is longer
 
 
@@ -20,7 +23,8 @@ def check(site: Site) -> Iterator[Mistake]:
     """Find what is wrong with labels; plugins/notices/notice.py looks after those of notices."""
     for document in (content.document for content in site.contents):
         found = [] if document.folder == "notices" else wrong_labels(document, site.settings)
-        for line, sentences in [*too_long(document, site.settings), *found]:
+        dates = odd_dates(document, site.settings["SITE_DATE"])
+        for line, sentences in [*too_long(document, site.settings), *found, *dates]:
             yield document.path, line, sentences
     for name in LONGEST:
         yield from used_twice(name, site)
@@ -42,6 +46,24 @@ def wrong_labels(document: Document, settings: Settings) -> Iterator[Found]:
         if not document.value(name) and not get_close_matches(name, seen.keys() - {name}):
             example = f'"{name.capitalize()}: {EXAMPLES[name]}"'
             yield document.line(name), f"The {name} is missing. Write one at the top, like {example}."
+
+
+def odd_dates(document: Document, today: date) -> Iterator[Found]:
+    """Find dates long ago or far ahead, and changes before the first day or after today."""
+    days = {name: day_in(document, name) for name in ("date", "modified")}
+    for name, day in days.items():
+        if day and day.year not in range(FIRST_YEAR, today.year + YEARS_AHEAD + 1):
+            yield document.line(name), f"The year {day.year} is hardly meant. Correct the {name}."
+    first, changed = days["date"], days["modified"]
+    if first and changed and changed < first:
+        yield document.line("modified"), 'A page is changed after its "Date". Correct one of the two dates.'
+    elif changed and changed > max(today, first or today):
+        yield document.line("modified"), '"Modified" is to come. Write the day of the change.'
+
+
+def day_in(document: Document, name: str) -> date | None:
+    """Return the day that a label names, if it names one."""
+    return date.fromisoformat(document.value(name)) if is_day(document.value(name)) else None
 
 
 def too_long(document: Document, settings: Settings) -> Iterator[Found]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pelican.contents import Content
 
+from plugins.checks.addresses import fit_for_address
 from plugins.output.sitemap import NOT_LISTED
 from plugins.reading.document import read_document
 from plugins.reading.mistakes import Mistake
@@ -23,11 +24,16 @@ def check(site: Site) -> Iterator[Mistake]:
     record = read_document(path, SHOWN)
     for what, sentences in [*gone(published["addresses"], site), *withdrawn(published["statement"], site)]:
         yield SHOWN, record.line_with(what), sentences
-    for address in site.pages.keys() - set(published["addresses"]):
-        content = site.pages[address]
-        if content.document.folder in FOLDERS and content.template not in TEMPORARY:
+    pages = site.pages | site.to_come
+    for address in pages.keys() - set(published["addresses"]):
+        content = pages[address]
+        lasting = content.document.folder in FOLDERS and content.template not in TEMPORARY
+        if lasting and fit_for_address(content.document.path):
             cure = f'To keep it for good, add this line to the addresses in {SHOWN}: "{address}",'
             yield content.document.path, 1, f"The address {address} is new. {cure}"
+    for address in site.facts["redirects"].keys() & site.to_come.keys():
+        cure = f"Take it out of [redirects] in {site.organisation.path}, or rename this file."
+        yield site.to_come[address].document.path, 1, f"The address {address} leads elsewhere. {cure}"
     for version in site.context["STATEMENT_VERSIONS"]:
         if sentences := unlike(published["statement"].get(str(version.effective)), version, site):
             yield version.document.path, 1, sentences
@@ -36,7 +42,7 @@ def check(site: Site) -> Iterator[Mistake]:
 def gone(addresses: list[str], site: Site) -> Iterator[tuple[str, str]]:
     """Find addresses that lead nowhere now."""
     for address in addresses:
-        if address not in site.pages and address not in site.facts["redirects"]:
+        if address not in {**site.pages, **site.to_come, **site.facts["redirects"]}:
             entry = f'"{address}" = "/the-new-page/"'
             cure = f"Put the page back, or write {entry} under [redirects] in content/organisation.toml."
             yield f'"{address}"', f"{address} was published, and no page has this address now. {cure}"

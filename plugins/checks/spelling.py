@@ -11,7 +11,6 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from plugins.reading.document import read_text
 from plugins.reading.mistakes import Mistake
 from plugins.reading.site import Site
 
@@ -63,10 +62,15 @@ def misspelt(text: str) -> list[Misspelt]:
     ]
 
 
+def words_in(path: Path) -> list[str]:
+    """Return the lines of a list of words; plugins/checks/characters.py tells what cannot be read in it."""
+    return path.read_text("utf-8-sig", "replace").split("\n") if path.exists() else []
+
+
 def check(site: Site) -> Iterator[Mistake]:
     """Find misspelt words."""
     words = site.folder / WORDS
-    right = {line.strip().lower() for line in read_text(words).split("\n")} if words.exists() else set()
+    right = {line.strip().lower() for line in words_in(words)}
     for document in site.documents:
         for line, word, meant in misspelt(document.text):
             if word.lower() not in right:

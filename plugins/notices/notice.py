@@ -192,5 +192,7 @@ def _sections(document: Document) -> Iterator[tuple[int, str, str]]:
         if (found := HEADING.match(lines[at]))
     ]
     ends = [at for at, _heading in headings[1:]] + [len(lines)]
-    for (at, heading), end in zip(headings, ends, strict=True):
+    for (at, heading), end in zip(
+        headings, ends, strict=False
+    ):  # without a heading there is an end all the same
         yield at + 1, heading, "\n".join(lines[at + 1 : end]).strip()

@@ -43,7 +43,8 @@ def publish_notices(generator: PagesGenerator) -> None:
             others.append(page)
         elif not any(mistakes_in(page.document, today)):  # one with a mistake is left out
             prepare(page, read(page.document))
-            (published if page.notice.published <= today else drafts).append(page)
+            page.to_come = page.notice.published if page.notice.published > today else None
+            (drafts if page.to_come else published).append(page)
     drafts = drafts if generator.settings["SHOW_DRAFTS"] else []
     for page in drafts:
         page.status = "draft"

@@ -22,8 +22,9 @@ def use_reader(readers: Readers) -> None:
 
 
 def hold_back(content: Content) -> None:
-    """Make a draft of an article that is dated after the day that the site is built for."""
+    """Make a draft of an article whose day is still to come; it is checked all the same."""
     if isinstance(content, Article) and content.date.date() > content.settings["SITE_DATE"]:
+        content.to_come = content.date.date() if content.status == "published" else None
         content.status = "draft"
 
 

@@ -101,7 +101,7 @@ NUMBER = {
 SECTOR = line("Other")
 TOPIC = line("I would like to know more about Asset Register.", 1000)
 ADVERTISING = (  # the signs that form_backend/signs.py weighs, and what they may weigh together
-    "threshold", "links", "shortened", "misplaced", "addresses", "markup", "point", "ending", "unasked",
+    "threshold", "links", "shortened", "misplaced", "addresses", "markup", "point", "unasked", "offers",
     "our_name", "price", "mixed", "shouting", "repeated", "fast", "clock", "trap",
 )  # fmt: skip
 WEIGHT = {
@@ -231,4 +231,17 @@ PUBLISHED = {
             },
         },
     },
+}
+PROMISES = {
+    "type": "object",
+    "propertyNames": KEY,
+    "additionalProperties": table(
+        promise=line("We keep no copy of what you send.", 300),
+        kept_by={
+            "enum": ["code", "operator", "company"],
+            "description": "who keeps the promise: code, operator or company",
+            "examples": ["code"],
+        },
+        how=line("The kernel takes away the right to write files.", 500),
+    ),
 }

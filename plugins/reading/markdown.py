@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from unicodedata import normalize
+from urllib.parse import quote, urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -48,7 +49,7 @@ def converter() -> MarkdownIt:
     md.use(deflist_plugin).use(footnote_plugin, inline=False).use(gfm_autolink_plugin)
     # Addresses stay as they were typed: Pelican completes some, and plugins/checks/links.py looks at all.
     md.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005 - as markdown-it's own
-    md.normalizeLink = lambda url: url  # type: ignore[method-assign]
+    md.normalizeLink = readable  # type: ignore[method-assign]
     md.inline.ruler.at("html_inline", show_tag)
     md.inline.ruler.before("html_inline", "attributes", inline_attributes)
     md.core.ruler.before("inline", "attributes", block_attributes)
@@ -58,6 +59,15 @@ def converter() -> MarkdownIt:
     for rule in (show_tag_element, list_item_open, fence, footnote_anchor):
         md.add_render_rule(rule.__name__, rule)
     return md
+
+
+def readable(url: str) -> str:
+    """Return an address as it was typed; one that no program can take apart is quoted."""
+    try:
+        urlsplit(url)
+    except ValueError:  # like http://[x
+        return quote(url, safe="/:?#@!$&'()*+,;=%")
+    return url
 
 
 class Converted(NamedTuple):

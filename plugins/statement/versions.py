@@ -67,6 +67,7 @@ def publish_versions(generator: PagesGenerator) -> None:
     settings = generator.settings
     published, drafts = (take_versions(pages, settings) for pages in (generator.pages, generator.draft_pages))
     in_force = version_in_force(published, drafts, settings)
+    name_next_email(in_force, settings)
     drafts = drafts if settings["SHOW_DRAFTS"] else []
     for version in [*published, *drafts]:
         earlier = [other for other in published if other.effective < version.effective]
@@ -77,6 +78,13 @@ def publish_versions(generator: PagesGenerator) -> None:
     generator.context["STATEMENT"] = in_force
     generator.context["STATEMENT_VERSIONS"] = published
     generator.context["STATEMENT_DRAFTS"] = drafts
+
+
+def name_next_email(in_force: Page, settings: Settings) -> None:
+    """Have requests answered from the next address, once the version in force names it."""
+    requests = settings["ORGANISATION"]["requests"]
+    if requests.get("next") and requests["next"] in in_force.document.text:
+        requests["email"] = requests["next"]
 
 
 def take_versions(pages: list[Page], settings: Settings) -> list[Page]:

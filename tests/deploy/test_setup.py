@@ -36,6 +36,12 @@ command = ["/usr/local/bin/call-me", "--when", "100% \\"sure\\" $HOME"]
 FLASK_MAIL_DEADLINE = 15
 FLASK_LIMITS_URL = "redis://:se\\\\cret$1@192.0.2.79:6379/0"
 """
+OAUTH = """
+oauth_token_url = "https://192.0.2.44/token"
+oauth_client_id = "website"
+oauth_scope = "mail"
+oauth_client_secret_file = "/o"
+"""
 PASSWORD = "/etc/form-backend/mail-password"  # noqa: S105 - where it is
 
 
@@ -244,6 +250,7 @@ def test_values_survive_systemd() -> None:
     [
         ({}, ["mail-password"]),
         ({"relays": 'relays = ["smtps://192.0.2.25:465"]'}, []),
+        ({"password_file": OAUTH}, ["oauth-secret"]),
         (
             {"password_file": 'password_file = "/a"\nca_file = "/b"\ncertificates_file = "/c"'},
             ["mail-password", "relay-ca", "staff-certificates"],

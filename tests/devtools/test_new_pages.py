@@ -17,12 +17,15 @@ TODAY = datetime.now(UTC).date().isoformat()
 TO_FILL_IN = re.compile(r"\[Your [^]\n]*]")
 BEGIN = {
     "new-article TITLE=Thandi's  pipes: *5 %* less?": "content/news/thandis-pipes-5-less.md",
-    "new-article": f"content/news/{TODAY}.md",
-    "new-notice": f"content/notices/{TODAY}.md",
+    'new-article TITLE=R5$000 isn\'t "much" `id`': "content/news/r5-000-isnt-much-id.md",
+    "new-notice TITLE=Mail": "content/notices/mail.md",
     "new-statement DATE=2036-06-01": "content/privacy/2036-06-01.md",
 }
+NO_TITLE = 'The title is missing, and the address is made from it. Give one, like TITLE="Why pipes age".'
 REFUSED = {
     "new-article TITLE=Home": "content/news/home.md exists already. Edit it, or give another title or day.",
+    "new-article": NO_TITLE,
+    "new-notice TITLE=?": NO_TITLE,
     "new-statement DATE=soon": '"soon" is no date. Write it like DATE=2027-01-01.',
     f"new-statement DATE={TODAY}": f"{TODAY} is not ahead. Name a day to come, like DATE=2027-01-01.",
 }
@@ -71,7 +74,7 @@ def test_new_pages(project: Path) -> None:
     assert {path: path in words for path, words in said.items()} == dict.fromkeys(said, True)
     assert set(mistakes(project, files)) == left
     for path, words in said.items():
-        address = re.findall(r"http://127\.0\.0\.1:8000/(\S+)", words)[0]
+        address = re.findall(r"at /(\S+) in the preview", words)[0]
 
         assert (project / "preview" / address / "index.html").is_file(), path
 

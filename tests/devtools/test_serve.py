@@ -404,6 +404,7 @@ def test_mistakes_in_the_browser(development: Development, browser: Browser) -> 
     page.close()
 
 
+OTHER_LABELS = 'COLLECTED = {"size": "Shoe size"}\n\ndef asked_under(_):\n    return COLLECTED\n'
 # What is written where, whether the pages are built all the same, and what is said of it.
 MISTAKES = [
     (PAGE, "No title here.\n", True, PAGE),
@@ -421,7 +422,7 @@ MISTAKES = [
     ("theme/templates/page.html", "\n\n{{ 1 / 0 }}", False, "theme/templates/page.html:3: "),
     ("plugins/output/sitemap.py", "\ndef\n", False, "plugins/output/sitemap.py:2: "),
     ("pelicanconf.py", "=", False, "pelicanconf.py:1: "),
-    ("form_backend/labels.py", 'COLLECTED = {"size": "Shoe size"}', True, 'asks for "Shoe size"'),
+    ("form_backend/labels.py", OTHER_LABELS, True, 'asks for "Shoe size"'),
 ]
 
 
@@ -455,7 +456,7 @@ CHANGES = [
     ("theme/site.css", "/* Layout */", "p { order: 7 }\n/* Layout */", "order:7"),
     ("content/organisation.toml", 'tagline = "', 'tagline = "New ', "<p>New "),
     ("plugins/reading/markdown.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
-    ("pelicanconf.py", '"output_format": "html5"', '"output_format": "xhtml"', "<hr />"),
+    ("pelicanconf.py", 'organisation.toml")', 'organisation.toml") | {"tagline": "Set"}', "<p>Set"),
     (PAGE, "***", "First words", "First words"),
     (PAGE, "First", "Second", "Second words"),
 ]

@@ -40,6 +40,25 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
+def build_project(project: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Build the production site of a copy of the project into its own output/."""
+    command = [
+        sys.executable,
+        "-m",
+        "pelican",
+        "-s",
+        "publishconf.py",
+        "--fatal",
+        "warnings",
+        "--log-handler",
+        "plain",
+    ]
+    command += ["-e", "PRECOMPRESS_BROTLI=false", "PRECOMPRESS_GZIP=false"]
+    return subprocess.run(
+        command, cwd=project, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+
 class BuildError(Exception):
     """A build that failed, in its own words."""
 

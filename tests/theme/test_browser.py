@@ -30,7 +30,7 @@ from tests.parts.relays import Mailbox, Received, smtp_server
 from tests.parts.stack import Serve, addresses, gunicorn, website
 
 SENT = "/enquiry/sent/"
-WRONG = {"phone": "12", "email": "thandeka at example.com"}
+WRONG = {"name": "", "email": "thandeka at example.com"}
 Scheme = Literal["light", "dark"]
 SCHEMES: dict[int, list[Scheme]] = {360: ["light", "dark"], 1280: ["light"]}  # no width changes a colour
 LEFT_BEFORE_IT_CAME = re.compile(r"/favicon\.\w+\.svg: net::ERR_ABORTED$")  # visitors are faster
@@ -73,7 +73,7 @@ def failing(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 def marketing_in(received: Received) -> str:
     """Return what staff read of the consent to marketing."""
-    return str(re.findall("^ *Marketing by.*: (.*?)\\r?$", received.text, re.MULTILINE)[0])
+    return str(re.findall("^ *Marketing by e-mail: (.*?)\\r?$", received.text, re.MULTILINE)[0])
 
 
 @pytest.mark.parametrize("java_script_enabled", [False, True])

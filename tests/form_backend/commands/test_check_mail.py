@@ -1,6 +1,7 @@
 """The command that checks whether mail would get through, against real relays."""
 
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import trustme
 
 from devtools.loopback import HOST
+from form_backend.commands.mail_problems import BY_OUTCOME, LATER, NEVER, SWITCHED_OFF, WORDS
 from tests.parts.oauth import Says, TokenMailbox, refuses, token, token_endpoint
 from tests.parts.processes import ROOT, free_port
 from tests.parts.relays import (
@@ -295,3 +297,14 @@ def silent(host: str, port: int) -> Iterator[None]:
             caller.settimeout(0)
             caller.connect_ex((host, port))
         yield
+
+
+@pytest.mark.parametrize(
+    "sentence", [*NEVER.values(), *LATER.values(), *BY_OUTCOME.values(), *dict(WORDS).values(), SWITCHED_OFF]
+)
+def test_the_guide_lists_every_sentence(sentence: str) -> None:
+    """Whatever the command says of a relay stands in docs/relays.md with its cure."""
+    table = (ROOT / "docs/relays.md").read_text("utf-8").partition("## What check-mail says")[2]
+    listed = re.findall(r"^\| ([^|]+?)(?:, only …)? \|", table, re.MULTILINE)
+
+    assert any(sentence.startswith(beginning) for beginning in listed)

@@ -12,8 +12,10 @@ import pytest
 import trustme
 
 from devtools.loopback import HOST
+from tests.parts.dovecot import dovecot, jwt
 from tests.parts.forms import ENQUIRY, assert_all_kept
 from tests.parts.oauth import SECRET, USER, Endpoint, Says, TokenMailbox, refuses, token, token_endpoint
+from tests.parts.postfix import postfix
 from tests.parts.processes import free_port, until
 from tests.parts.relays import smtp_server
 from tests.parts.stack import Backend, Serve
@@ -250,3 +252,22 @@ def test_it_works_again_as_soon_as_the_endpoint_does(start: Start, endpoint: End
         assert_all_kept(backend.enquire(), ENQUIRY)
 
         until(lambda: backend.enquire().status_code == 303, look_every=0.5)
+
+
+@pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
+def test_postfix_with_dovecot(
+    serve: Serve, authority: trustme.CA, tmp_path: Path, endpoint: Endpoint, mechanism: str
+) -> None:
+    """A real relay with a real SASL server takes a good token, and refuses one that somebody else signed."""
+    with dovecot(mechanism) as sasl, postfix(authority, **sasl) as real:
+        settings = real.settings | endpoint.variables(tmp_path) | {"FLASK_MAIL_PASSWORD_FILE": ""}
+        endpoint.says = lambda _number: token(jwt(USER, b"a key that the relay does not know"))
+        backend = serve(real.relays["smtps"], **settings)
+        assert_all_kept(backend.enquire(), ENQUIRY)
+        assert backend.logged("relay")[0]["smtp_code"] == 535
+        endpoint.says = lambda _number: token(jwt(USER))
+
+        until(lambda: backend.enquire().status_code == 303, look_every=1)
+        real.wait_until_handed_on()
+
+    assert len(real.mailbox.received) == 1

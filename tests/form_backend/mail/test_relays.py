@@ -241,7 +241,7 @@ def test_too_many_in_flight(serve: Serve) -> None:
 
         relay.over.set()  # wait no more
         assert_all_kept(page, ENQUIRY | {"message": "one too many"})
-        assert "Very many people" in page.text
+        assert "A great many people" in page.text
         assert {connection.getresponse().status for connection in waiting} == {303}
 
 

@@ -146,6 +146,16 @@ def test_person_limit_holds_across_replicas(
     assert relay.taken == statuses.count(303)
 
 
+def test_networks_of_one_text_are_counted_across_replicas(replicas: Replicas, relay: ScriptedRelay) -> None:
+    """The same text from many networks is held up, whichever replica they reach."""
+    relay.follow()
+    text = "Our company repairs the roofs of factories and would like to visit yours"
+    statuses = [send(replicas[n % 2], f"198.18.0.{n}", message=text).status_code for n in range(8)]
+
+    assert statuses[:2] == [303, 303]
+    assert statuses[-2:] == [422, 422]
+
+
 def test_post_limit_holds_across_replicas(replicas: Replicas) -> None:
     """Posts with mistakes count against their sender, whichever replica they reach."""
     statuses = [send(replicas[n % 2], "192.0.2.6", email="wrong").status_code for n in range(7)]

@@ -115,7 +115,7 @@ def test_consent_is_to_the_words_shown(changing: tuple[Backend, Path], mailbox: 
     page = backend.form()
     change(form_json, organisation="Another Name")
     first = backend.post(words, shown=page)
-    second = backend.post(shown_values(first), shown=first)
+    second = backend.post(shown_values(first) | {"marketing": "yes"}, shown=first)
 
     assert (first.status_code, second.status_code) == (422, 303)
     assert shown_values(first) == ENQUIRY

@@ -45,7 +45,9 @@ NO_DESCRIPTION = (
 )
 NO_PICTURE = "This is no picture for a page. Save it as one of .avif, .gif, .jpeg, .jpg, .png, .webp."
 UTF8 = "Some letters cannot be read. Save the file as UTF-8."
-UNREADABLE = 'This cannot be read: Invalid value. Write it like: name = "text".'
+UNREADABLE = (
+    'What follows the = cannot be read. Write the text between two straight quotes, like: name = "text".'
+)
 NO_DATE = 'is no date. Write it like "Date: 2027-01-31".'
 TOO = "too. Rename this file, or take it away."
 PAGE_LABELS = (
@@ -118,6 +120,12 @@ UNCLOSED = "All text below becomes code. Write ``` in a line of its own where th
 UNSEEN = "There is an invisible character"
 CONTROLS = [(4, '(U+0000) between "One" and "[0m". Take it out.'), (6, '(U+0085) after "Two.". Take it out.')]
 
+CHANGED_AHEAD = '"Modified" is to come. Write the day of the change.'
+WHERE = "content/images/, content/news/, content/notices/, content/pages/, content/privacy/"
+
+OF_A = "of a website. Correct it."
+NO_HOST = ("https://exa%20mple.org/", "https://x")
+
 # Texts of pages, from their fourth line on, and what is wrong with each.
 TEXTS: list[tuple[str, ...]] = [
     # What does harm
@@ -187,7 +195,16 @@ TEXTS: list[tuple[str, ...]] = [
         "[a](/enquiry/?about=qqqq)",
         '4: The enquiry form knows no topic "qqqq". Add it to [enquiry.topics] in content/organisation.toml.',
     ),
-    ("[a](http://[x)", f"4: There is no page /http://[x. {LINK}"),
+    ("[a](http://[x)", '4: "http://%5Bx" is no address of a website. Correct it.'),
+    (
+        "[a](https://exa%20mple.org/) [b](https://x)",
+        *(f'4: "{url}" is no address {OF_A}' for url in NO_HOST),
+    ),
+    (
+        "[a](http://127.0.0.1:8000/products/#x) [b](http://localhost:9000)",
+        "4: http://127.0.0.1:8000/products/#x is on your computer alone. Write /products/#x for it.",
+        "4: http://localhost:9000 is on your computer alone. Write / for it.",
+    ),
     # Pictures
     (
         "![A pump](/images/pumpp.png)",
@@ -342,8 +359,20 @@ FILES: dict[str, tuple[str, ...]] = {
         '1: The date is missing. Write one at the top, like "Date: 2027-01-31".',
         '3: There is no drawing "pump". Did you mean "pumping"?',
     ),
+    "news/long-ago.md": (
+        page("l", labels="Date: 1927-01-31\nModified: 9999-12-31\n"),
+        "3: The year 1927 is hardly meant. Correct the date.",
+        "4: The year 9999 is hardly meant. Correct the modified.",
+        f"4: {CHANGED_AHEAD}",
+    ),
+    "news/changed-before.md": (
+        page("b", labels="Date: 2026-11-20\nModified: 2026-11-19\n"),
+        '4: A page is changed after its "Date". Correct one of the two dates.',
+    ),
     "pages/latin.md": ("Title: Caf\udce9\n\nText.\n", f"1: {UTF8}"),
     # Names and addresses
+    "stray.md": (page("s"), f"1: This file is not read here. Move it into one of {WHERE}."),
+    "news/Bad_Name.md": (page("x", labels="Date: 2026-11-20\n"), f"1: {NAME}"),
     "pages/Two Words.md": (page("t"), f"1: {NAME}"),
     "pages/raw.html": ("<html><body><script>x</script></body></html>", f"1: {NAME}"),
     "news/raw.rst": (".. raw:: html\n\n   <script></script>\n", f"1: {NAME}"),
@@ -501,6 +530,7 @@ ADDRESSES]
 )
 NOT_PUBLISHED = {
     *DRAFTS,
+    "news/Bad_Name.md",
     "pages/latin.md",
     "pages/new.md",
     "pages/your-information.md",

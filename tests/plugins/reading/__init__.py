@@ -1,1 +1,1 @@
-"""What the build writes: pages, sitemap, feeds, structured data, form.json."""
+"""How content is read: its text and labels, its facts, and what editors are told about their mistakes."""

@@ -1,12 +1,10 @@
 """Files from another machine: with a byte order mark, and with the line ends of Windows or of an old Mac."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.parts.stack import checkout
+from tests.parts.stack import build_project, checkout
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\r"], ids=["Windows", "old Mac"])
@@ -16,8 +14,7 @@ def test_same_site_from_another_machine(site: Path, tmp_path: Path, line_end: st
     for path in [path for path in project.glob("content/**/*") if path.suffix in {".md", ".toml", ".txt"}]:
         text = path.read_text("utf-8").replace("\n", line_end)
         path.write_bytes(f"\ufeff{text}".encode())
-    command = [sys.executable, "-m", "pelican", "-s", "publishconf.py", "--fatal", "warnings"]
-    built = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    built = build_project(project)
 
     assert built.returncode == 0, built.stdout + built.stderr
     for page in [path for path in site.rglob("*") if path.suffix in {".html", ".json", ".xml", ".txt"}]:
