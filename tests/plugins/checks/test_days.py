@@ -14,16 +14,16 @@ from tests.parts.stack import build_project, checkout, statement_in_force
 DAY = date.fromisoformat(statement_in_force()) + timedelta(days=400)
 BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=1)
 OR_WORDS = "or if it is right add it to content/words.txt."
-NEXT_EMAIL = "privacy@example.org"
+NEXT_EMAIL = "privacy@imqs.co.za"
 ARTICLE = "Title: Pipes age\nDate: {day}\nDescription: Why pipes age.\n\n{text}\n"
 NOTICE = f"""\
 Title: Someone read mail
-Breached: {BEFORE}
-Discovered: {BEFORE}
+Breached: {DAY - timedelta(days=400)}
+Discovered: {DAY - timedelta(days=400)}
 Published: {DAY}
 Updated: {DAY}
 Until: {AFTER}
-Contact: Privacy desk (privacy@example.org)
+Contact: Privacy desk (privacy@imqs.co.za)
 
 """ + "".join(f"## {heading}\nPasswords.\n" for heading in HEADINGS)
 

@@ -76,21 +76,21 @@ def test_addresses_follow_the_statement(tmp_path: Path) -> None:
     facts = project / "content/organisation.toml"
     old = re.findall(r'^email = "(.*?)"', facts.read_text("utf-8"), re.MULTILINE)[0]
     statement = f"content/privacy/{statement_in_force()}.md"
-    edit(facts, r"(\[requests\].*?\nemail = \").*?\"", r'\1privacy@example.org"')
+    edit(facts, r"(\[requests\].*?\nemail = \").*?\"", r'\1privacy@imqs.co.za"')
     told = build_project(project).stderr.splitlines()
 
     assert told[0] == (
-        f"content/organisation.toml:18: {statement}, which is in force, does not name privacy@example.org. "
-        'Put the old one back, write next = "privacy@example.org" below it, '
+        f"content/organisation.toml:18: {statement}, which is in force, does not name privacy@imqs.co.za. "
+        'Put the old one back, write next = "privacy@imqs.co.za" below it, '
         "and publish a version that names it."
     )
 
-    edit(facts, r"privacy@example.org", old)
-    edit(facts, r"(\[contact\]\nemail = \").*?\"", r'\1info@example.org"')
+    edit(facts, r"privacy@imqs.co.za", old)
+    edit(facts, r"(\[contact\]\nemail = \").*?\"", r'\1info@imqs.co.za"')
     told = build_project(project).stderr.splitlines()
 
     assert told[0] == (
         f"content/pages/accessibility.md:35: {old} only answers requests about personal information. "
-        "Write info@example.org, or name the page that it is for: /your-information/."
+        "Write info@imqs.co.za, or name the page that it is for: /your-information/."
     )
     assert not any("your-information/index.md" in line for line in told)

@@ -44,7 +44,7 @@ UNFINISHED = {
     "pages/draft.md": f"Title: Unfinished\nStatus: draft\n{SOON}",
     "news/draft.md": f"Title: Unfinished\nDate: 2027-01-01\nStatus: draft\n{SOON}",
     "news/later.md": f"Title: Unfinished\nDate: 2027-02-05\n{SOON}",
-    "notices/later.md": notice(Title="Unfinished"),
+    "notices/later.md": notice(Title="Unfinished", Updated="2027-02-05"),
 }
 
 
@@ -379,7 +379,7 @@ def test_statement_names_what_the_form_asks(pages: Pages, backend: Backend) -> N
     labels = [
         label.text.strip()
         for label in lxml.html.fromstring(backend.form().text).xpath("//label")
-        if label.get("for") not in ("message", "marketing", "website")
+        if label.get("for") not in ("Form-message", "Form-marketing", "Form-website")
     ]
     listed = [
         item.text_content()

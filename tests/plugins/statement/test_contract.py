@@ -126,7 +126,7 @@ def test_statement_links_to_the_agreement(site: Path, backend: Backend) -> None:
     """The statement's link opens the form with the request for the agreement prefilled."""
     page = lxml.html.parse(site / "about-us" / "customerprivacystatement" / "index.html")
     [link] = page.xpath("//*[@id='promise-agreement-on-request']//a[not(@class='kept')]/@href")
-    message = lxml.html.fromstring(backend.form(link).text).get_element_by_id("message").text_content()
+    message = lxml.html.fromstring(backend.form(link).text).get_element_by_id("Form-message").text_content()
 
     assert "Annual Licence and Software Maintenance Agreement" in message
 
