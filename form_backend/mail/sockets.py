@@ -29,7 +29,6 @@ def tls_context(settings: Settings, *, public: bool = False) -> ssl.SSLContext:
             "FLASK_MAIL_CA_FILE", "holds no certificates in PEM form that can be used; check the file."
         ) from None
     return context
-    return context
 
 
 def connect(host: str, port: int, expires: float) -> tuple[socket, list[str]]:
