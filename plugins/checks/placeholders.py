@@ -16,5 +16,7 @@ def check(site: Site) -> Iterator[Mistake]:
     """Find placeholders that are left."""
     for document in site.documents:
         for line, words in document.find(PLACEHOLDER):
+            if document.folder == "notices" and line == document.line("contact") and words == "example.com":
+                continue  # plugins/notices/notice.py says more of it
             cure = "Write what belongs there, or take it out."
             yield document.path, line, f'"{words}" was left to be filled in. {cure}'

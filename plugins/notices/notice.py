@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from plugins.reading.document import Document
@@ -42,6 +42,10 @@ ORDER = (
     ("Published", "Updated"),
     ("Published", "Until"),
 )
+A_DAY = timedelta(days=1)  # "Until" may be the day before "Published", which ends the banner on its first day
+EXAMPLE = re.compile(
+    r"[\w.+-]+@(?:[\w-]+\.)*(?:example\.(?:com|net|org)|example|invalid|localhost|test)\b", re.IGNORECASE
+)
 HEADING = re.compile(r"##\s+(?P<heading>[^#{]*[^#{\s])")
 PARTIAL_LINK = re.compile(r"\]\((?!https?:|mailto:)")
 NOT_KNOWN = re.compile(r"not known yet: *\S.*", re.IGNORECASE)
@@ -49,7 +53,7 @@ NOT_KNOWN = re.compile(r"not known yet: *\S.*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Notice:
-    """What a notice says; `text` is the Markdown below the labelled lines, as typed."""
+    """What the labelled lines of a notice say."""
 
     name: str
     title: str
@@ -60,7 +64,6 @@ class Notice:
     until: date
     contact: str
     contact_email: str
-    text: str
 
     @property
     def facts(self) -> dict[str, str]:
@@ -87,17 +90,14 @@ def read(document: Document) -> Notice:
         until=days["Until"],
         contact=value("contact"),
         contact_email=email_address(value("contact")),
-        text=document.body.strip(),
     )
 
 
-def mistakes(document: Document) -> Iterator[Found]:
-    """Find what is missing or wrong in a notice."""
+def mistakes(document: Document, today: date) -> Iterator[Found]:
+    """Find what is missing or wrong in a notice on the day that the site is built for."""
     yield from _label_mistakes(document)
-    yield from _day_mistakes(document)
-    if document.value("contact") and not email_address(document.value("contact")):
-        cure = "Name one, since answers to the e-mail go there."
-        yield document.line("contact"), f"There is no e-mail address in Contact. {cure}"
+    yield from _day_mistakes(document, today)
+    yield from _contact_mistakes(document)
     yield from _heading_mistakes(document)
     for number, line in enumerate(document.lines, 1):
         if PARTIAL_LINK.search(line):
@@ -118,6 +118,16 @@ def email_address(contact: str) -> str:
             address = validate_email(word.rstrip("."), check_deliverability=False, allow_smtputf8=False)
             return address.ascii_email or address.normalized
     return ""
+
+
+def _contact_mistakes(document: Document) -> Iterator[Found]:
+    """Find a contact without an e-mail address, or with one that reaches nobody."""
+    contact = document.value("contact")
+    cure = "Name one, since answers to the e-mail go there."
+    if example := EXAMPLE.search(contact):
+        yield document.line("contact"), f"{example[0]} is an example, and reaches nobody. {cure}"
+    elif contact and not email_address(contact):
+        yield document.line("contact"), f"There is no e-mail address in Contact. {cure}"
 
 
 def _label_mistakes(document: Document) -> Iterator[Found]:
@@ -142,16 +152,21 @@ def _days(document: Document) -> Iterator[tuple[str, date]]:
             yield name, date.fromisoformat(document.value(name.lower()))
 
 
-def _day_mistakes(document: Document) -> Iterator[Found]:
-    """Find days that cannot be read, or that are in the wrong order; Breached may not be known yet."""
+def _day_mistakes(document: Document, today: date) -> Iterator[Found]:
+    """Find days that cannot be read, are to come or in the wrong order; Breached may not be known yet."""
     days = dict(_days(document))
     for name in DAYS:
         text = document.value(name.lower())
         if text and name not in days and not (name == "Breached" and NOT_KNOWN.fullmatch(text)):
             or_why = ', or "not known yet:" and why' if name == "Breached" else ""
             yield document.line(name.lower()), f'"{text}" is no date. Write a day like 2027-01-31{or_why}.'
+    known = {"Breached": today, "Discovered": today, "Updated": max(today, days.get("Published", today))}
+    for name, latest in known.items():
+        if name in days and days[name] > latest:
+            yield document.line(name.lower()), f"{name} is in the future. Correct the day."
     for first, then in ORDER:
-        if first in days and then in days and days[then] < days[first]:
+        earliest = days[first] - A_DAY if then == "Until" and first in days else days.get(first)
+        if earliest and then in days and days[then] < earliest:
             sentences = f"{then} is before {first}. Correct one of the two days."
             yield document.line(then.lower()), sentences
 

@@ -4,6 +4,7 @@ docs/editing.md says how one is written. Without a notice there is no trace of a
 """
 
 from collections.abc import Iterator
+from datetime import date
 
 from pelican.contents import Page
 from pelican.generators import PagesGenerator
@@ -19,15 +20,16 @@ def check(site: Site) -> Iterator[Mistake]:
     """Find what is wrong with notices, those still to come too."""
     for document in site.documents:
         if document.folder == "notices":
-            yield from ((document.path, line, sentences) for line, sentences in mistakes_in(document))
+            found = mistakes_in(document, site.settings["SITE_DATE"])
+            yield from ((document.path, line, sentences) for line, sentences in found)
 
 
-def mistakes_in(document: Document) -> Iterator[Found]:
+def mistakes_in(document: Document, today: date) -> Iterator[Found]:
     """Find what is wrong with a notice; its place comes first."""
     if document.path.count("/") > 2:
         yield 1, "Notices lie side by side. Move the file up into the notices folder itself."
     else:
-        yield from mistakes(document)
+        yield from mistakes(document, today)
 
 
 def publish_notices(generator: PagesGenerator) -> None:
@@ -39,7 +41,7 @@ def publish_notices(generator: PagesGenerator) -> None:
     for page in generator.pages:
         if page.document.folder != "notices":
             others.append(page)
-        elif not any(mistakes_in(page.document)):  # one with a mistake is left out
+        elif not any(mistakes_in(page.document, today)):  # one with a mistake is left out
             prepare(page, read(page.document))
             page.to_come = page.notice.published if page.notice.published > today else None
             (drafts if page.to_come else published).append(page)

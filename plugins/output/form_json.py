@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from plugins.notices.plain_text import plain_text
+
 
 def text(context: dict[str, Any]) -> str:
     """Return the facts that the forms need, the weights of signs, and the headers of every answer."""
@@ -33,7 +35,7 @@ def notices(context: dict[str, Any]) -> dict[str, Any]:
             "title": page.notice.title,
             "facts": page.notice.facts,
             "contact_email": page.notice.contact_email,
-            "text": page.notice.text,
+            "text": plain_text(page.content, f"{context['ORGANISATION']['address']}/{page.url}"),
             "page": None if page.status == "draft" else f"/{page.url}",
         }
         for page in [*context["NOTICES"], *context["NOTICE_DRAFTS"]]

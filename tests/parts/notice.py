@@ -7,7 +7,7 @@ Discovered: 2027-02-03
 Published: 2027-02-05
 Updated: 2027-02-07
 Until: 2027-02-10
-Contact: Privacy desk (privacy@example.org)
+Contact: Privacy desk (privacy@imqs.co.za)
 
 ## What happened
 Someone read *mail*.

@@ -108,7 +108,7 @@ Discovered: 2026-11-24
 Published: 2026-11-25
 Updated: 2026-11-25
 Until: 2026-12-31
-Contact: Privacy desk (privacy@example.org)
+Contact: Privacy desk (privacy@imqs.co.za)
 
 """ + "".join(f"## {heading}\nPasswords.\n" for heading in HEADINGS)
 
@@ -407,9 +407,12 @@ FILES: dict[str, tuple[str, ...]] = {
         "1: Notices lie side by side. Move the file up into the notices folder itself.",
     ),
     "notices/wrong.md": (
-        NOTICE.replace("Until: 2026-12-31\n", "").replace("privacy@example.org", "privacy@example.com"),
+        NOTICE.replace("Until: 2026-12-31\n", "").replace("privacy@imqs.co.za", "privacy@example.com"),
         '6: The line "Until: …" is missing. Add it, since the banner on every page needs a last day.',
-        f'6: "example.com" {FILL_IN}',
+        (
+            "6: privacy@example.com is an example, and reaches nobody. "
+            "Name one, since answers to the e-mail go there."
+        ),
     ),
     # The statement
     f"privacy/{IN_FORCE}.md": (

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import lxml.etree
@@ -9,13 +10,56 @@ import lxml.html
 import pytest
 
 from plugins.notices.notice import HEADINGS, mistakes
+from plugins.notices.plain_text import plain_text
 from plugins.reading.document import read_document
+from plugins.reading.markdown import convert, converter
 from tests.parts.notice import NOTICE, notice
 from tests.parts.processes import ROOT
 from tests.parts.relays import Mailbox
-from tests.parts.stack import build, gunicorn, once
+from tests.parts.stack import BuildError, build, gunicorn, once
 
-SITE_DATE = "2027-02-10"
+TODAY = date(2027, 2, 10)
+SITE_DATE = TODAY.isoformat()
+AS_TEXT = """\
+What happened
+=============
+
+Someone read mail.
+
+What was affected
+=================
+
+Names.
+
+What was not affected
+=====================
+
+Passwords.
+
+Possible consequences
+=====================
+
+False mail.
+
+What we have done
+=================
+
+We closed the account.
+
+What we will do
+===============
+
+We will check the others.
+
+What you should do
+==================
+
+Do not open attachments.
+
+Who did it
+==========
+
+We do not know."""
 ATOM = {"atom": "http://www.w3.org/2005/Atom"}
 BANNER = "//aside[@aria-label='Security-breach notice']//a/@href"
 
@@ -93,9 +137,9 @@ def test_notice_page(noticed: Path) -> None:
         "3 February 2027",
         "5 February 2027",
         "7 February 2027",
-        "Privacy desk (privacy@example.org)",
+        "Privacy desk (privacy@imqs.co.za)",
     ]
-    assert main.xpath(".//dd/a/@href") == ["mailto:privacy@example.org"]
+    assert main.xpath(".//dd/a/@href") == ["mailto:privacy@imqs.co.za"]
     assert main.xpath(".//h2/text()") == list(HEADINGS)
 
 
@@ -123,7 +167,7 @@ def test_feed(noticed: Path) -> None:
 def test_notices_in_form_json(noticed: Path, tmp_path: Path) -> None:
     """form.json holds what the e-mails say: in production of published notices, in preview of drafts too."""
     content = shutil.copytree(ROOT / "content", tmp_path / "content")
-    (content / "notices/later.md").write_text(NOTICE, "utf-8")
+    (content / "notices/later.md").write_text(notice(Updated="2027-02-05"), "utf-8")
     build(tmp_path / "preview", content, "pelicanconf.py", SITE_DATE="2027-02-04")
     published, drafts = (
         json.loads((site / "form.json").read_text("utf-8"))["notices"]
@@ -131,7 +175,8 @@ def test_notices_in_form_json(noticed: Path, tmp_path: Path) -> None:
     )
 
     assert set(published) == {"last-day", "new", "past"}
-    assert published["last-day"] == drafts["later"] | {"page": "/notices/last-day/"}
+    assert published["last-day"]["text"] == drafts["later"]["text"]
+    assert published["last-day"]["page"] == "/notices/last-day/"
     assert drafts == {
         "later": {
             "title": "Someone read mail & <files>",
@@ -139,11 +184,11 @@ def test_notices_in_form_json(noticed: Path, tmp_path: Path) -> None:
                 "Date of the breach": "1 February 2027",
                 "Discovered": "3 February 2027",
                 "Published": "5 February 2027",
-                "Last updated": "7 February 2027",
-                "Contact": "Privacy desk (privacy@example.org)",
+                "Last updated": "5 February 2027",
+                "Contact": "Privacy desk (privacy@imqs.co.za)",
             },
-            "contact_email": "privacy@example.org",
-            "text": NOTICE.partition("\n\n")[2].strip(),
+            "contact_email": "privacy@imqs.co.za",
+            "text": AS_TEXT,
             "page": None,
         }
     }
@@ -158,6 +203,7 @@ def test_no_notices(site: Path) -> None:
     assert not [page for page in site.rglob("*.html") if lxml.html.parse(page).xpath("//aside[@aria-label]")]
 
 
+NOBODY = "is an example, and reaches nobody. Name one, since answers to the e-mail go there."
 PROMPT = "section 22 of POPIA wants people told as soon as reasonably possible, and the dates show it"
 ASKED = "section 22 of POPIA asks for it"
 NEEDED = "people cannot judge what the breach means for them without it"
@@ -181,20 +227,26 @@ LABELS = "Title, Breached, Discovered, Published, Updated, Until, Contact"
          f'6: {NO_LINE.format("Updated")} people who come back must see whether there is news.'),
         ("Until: 2027-02-10\n", "",
          f'6: {NO_LINE.format("Until")} the banner on every page needs a last day.'),
-        ("Contact: Privacy desk (privacy@example.org)\n", "",
+        ("Contact: Privacy desk (privacy@imqs.co.za)\n", "",
          f'6: {NO_LINE.format("Contact")} people must know whom to ask.'),
         ("2027-02-01", "not known yet",
          '2: "not known yet" is no date. Write a day like 2027-01-31, or "not known yet:" and why.'),
         ("2027-02-03", "3 February",
          '3: "3 February" is no date. Write a day like 2027-01-31.'),
         ("2027-02-03", "2027-01-31", "3: Discovered is before Breached. Correct one of the two days."),
-        ("Until: 2027-02-10", "Until: 2027-02-04",
+        ("Until: 2027-02-10", "Until: 2027-02-03",
          "6: Until is before Published. Correct one of the two days."),
+        ("Updated: 2027-02-07", "Updated: 2027-02-11", "5: Updated is in the future. Correct the day."),
+        ("privacy@imqs.co.za", "info@example.com",
+         f"7: info@example.com {NOBODY}"),
+        ("privacy@imqs.co.za", "info@mail.EXAMPLE.org", f"7: info@mail.EXAMPLE.org {NOBODY}"),
+        ("privacy@imqs.co.za", "info@example.net",
+         f"7: info@example.net {NOBODY}"),
         ("Until: 2027-02-10", "Until: 2027-02-10\nuntil: 2027-02-11",
          '7: There is a second line "Until:". Keep one of them.'),
         ("Until: 2027-02-10", "Until: 2027-02-10\nUntill: 2027-02-11",
          f"7: This has no label. Start it with one of {LABELS} and a colon; an empty line ends them."),
-        (" (privacy@example.org)", "",
+        (" (privacy@imqs.co.za)", "",
          "7: There is no e-mail address in Contact. Name one, since answers to the e-mail go there."),
         ("## What happened\nSomeone read *mail*.\n\n", "",
          f'29: {NO_HEADING.format("What happened")} {NEEDED}.'),
@@ -212,7 +264,7 @@ def test_mistakes(notice_path: Path, wrong: str, right: str, problem: str) -> No
     assert NOTICE.count(wrong) == 1
     notice_path.write_text(NOTICE.replace(wrong, right), "utf-8")
 
-    found = mistakes(read_document(notice_path, "content/notices/mail-read.md"))
+    found = mistakes(read_document(notice_path, "content/notices/mail-read.md"), TODAY)
 
     assert [f"{line}: {sentences}" for line, sentences in found] == [problem]
 
@@ -221,6 +273,83 @@ def test_all_mistakes_at_once(notice_path: Path) -> None:
     """All mistakes in a notice are reported together."""
     notice_path.write_text(NOTICE.replace("Until", "Untill").replace("2027-02-03", "3 February"), "utf-8")
 
-    found = mistakes(read_document(notice_path, "content/notices/mail-read.md"))
+    found = mistakes(read_document(notice_path, "content/notices/mail-read.md"), TODAY)
 
     assert sorted(line for line, _sentences in found) == [3, 6, 7]
+
+
+@pytest.mark.parametrize("name", ["Breached", "Discovered"])
+def test_days_that_have_not_come(notice_path: Path, name: str) -> None:
+    """A breach is neither to come nor to be discovered yet; of a notice to come, only its own days may be."""
+    later = {"Published": "2027-02-15", "Updated": "2027-02-15", "Until": "2027-03-31"}
+    notice_path.write_text(notice(**later, **{name: "2027-02-11"}), "utf-8")
+
+    told = [sentences for _line, sentences in mistakes(read_document(notice_path, "content/x.md"), TODAY)]
+    assert f"{name} is in the future. Correct the day." in told
+
+    notice_path.write_text(notice(**later), "utf-8")
+    assert list(mistakes(read_document(notice_path, "content/x.md"), TODAY)) == []
+
+
+def test_banner_ended_on_its_first_day(tmp_path: Path) -> None:
+    """The day before its first as the last one takes a notice's banner down at once; the notice stays."""
+    content = shutil.copytree(ROOT / "content", tmp_path / "content")
+    days = {"Published": SITE_DATE, "Updated": SITE_DATE}
+    (content / "notices/ended.md").write_text(notice(**days, Until="2027-02-09"), "utf-8")
+    (content / "notices/shown.md").write_text(notice(**days, Until=SITE_DATE, Title="Shown"), "utf-8")
+    build(tmp_path / "site", content, SITE_DATE=SITE_DATE)
+
+    assert lxml.html.parse(tmp_path / "site/index.html").xpath(BANNER) == ["/notices/shown/"]
+    assert (tmp_path / "site/notices/ended/index.html").exists()
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["\N{LINE SEPARATOR}", "\N{RIGHT-TO-LEFT OVERRIDE}", "\N{ZERO WIDTH SPACE}", "\v", "\x85", "\x1b"],
+)
+def test_title_with_an_invisible_character(tmp_path: Path, character: str) -> None:
+    """A character in a title that nobody can see is told with file, line and cure, and nothing is built."""
+    content = shutil.copytree(ROOT / "content", tmp_path / "content")
+    days = {"Updated": "2027-02-05"}
+    (content / "notices/odd.md").write_text(notice(Title=f"Someone{character}read mail", **days), "utf-8")
+
+    with pytest.raises(BuildError) as ended:
+        build(tmp_path / "site", content, SITE_DATE=SITE_DATE)
+
+    told, end = str(ended.value).splitlines()
+    assert told.startswith("content/notices/odd.md:1: There is an invisible character")
+    assert told.endswith("Take it out.")
+    assert end == "Not built: 1 mistake, named above."
+    assert not (tmp_path / "site").exists()
+
+
+MARKDOWN = {
+    "Words in *one*, **two** and `three` kinds.": "Words in one, two and three kinds.",
+    "[The Regulator](https://inforegulator.org.za/)": "The Regulator (https://inforegulator.org.za/)",
+    "<https://inforegulator.org.za/>": "https://inforegulator.org.za/",
+    "[Write](mailto:privacy@imqs.co.za)": "Write (privacy@imqs.co.za)",
+    "<privacy@imqs.co.za>": "privacy@imqs.co.za",
+    "[x][1]\n\n[1]: /contact/": "x (https://www.imqs.co.za/contact/)",
+    "[above](#what-happened)": "above",
+    "One\\\ntwo\nthree": "One\ntwo three",
+    r"1 \* 2 \# 3 &amp; &lt;b&gt;": "1 * 2 # 3 & <b>",
+    "~~Monday~~ Tuesday": "[struck out: Monday] Tuesday",
+    "### More\n\nText.": "More\n----\n\nText.",
+    "- One\n- Two [x](https://a.za)\n  - Deep\n- Three": "- One\n- Two x (https://a.za)\n  - Deep\n- Three",
+    "3. Three\n4. Four": "3. Three\n4. Four",
+    "1. One\n\n   More\n\n2. Two": "1. One\n\n   More\n\n2. Two",
+    "| Who | What |\n|---|---|\n| A | [b](https://a.co.za) |\n| C |  |":
+        "- Who: A; What: b (https://a.co.za)\n- Who: C; What: ",
+    "> Their words\n>\n> and more": "> Their words\n> \n> and more",
+    "```\na  b\n```": "    a  b",
+    "* * *": "* * *",
+    "Text[^1].\n\n[^1]: A note.": "Text[1].\n\n* * *\n\n1. A note.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("markdown", MARKDOWN)
+def test_notice_as_plain_text(markdown: str) -> None:
+    """The e-mail has headings, links, lists, tables and signs as people write them without any markup."""
+    html = convert(converter(), markdown).html
+
+    assert plain_text(html, "https://www.imqs.co.za/notices/x/") == MARKDOWN[markdown]
