@@ -55,6 +55,7 @@ def converter() -> MarkdownIt:
     md.core.ruler.before("inline", "attributes", block_attributes)
     md.core.ruler.after("inline", "heading_ids", heading_ids)
     md.core.ruler.after("inline", "tables", tables)
+    md.core.ruler.after("inline", "figures", figures)
     md.core.ruler.at("replacements", dashes_and_dots)
     for rule in (show_tag_element, list_item_open, fence, footnote_anchor):
         md.add_render_rule(rule.__name__, rule)
@@ -195,6 +196,20 @@ def tables(state: StateCore) -> None:
             token.attrSet("tabindex", "0")
         elif token.type in ("th_open", "td_open") and str(token.attrs.get("style", "")).startswith("text-"):
             token.attrSet("class", str(token.attrs.pop("style")).removeprefix("text-align:"))
+
+
+def figures(state: StateCore) -> None:
+    """Make a figure of a paragraph that is one picture with a title, and a caption of the title."""
+    for opened, inline, closed in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+        children = inline.children or []
+        if opened.type == "paragraph_open" and len(children) == 1 and "title" in children[0].attrs:
+            if children[0].type != "image":
+                continue
+            opened.tag = closed.tag = "figure"
+            opened.hidden = closed.hidden = False
+            caption = Token("text", "", 0, content=str(children[0].attrs.pop("title")))
+            around = [Token("caption_open", "figcaption", 1), Token("caption_close", "figcaption", -1)]
+            inline.children = [children[0], around[0], caption, around[1]]
 
 
 def dashes_and_dots(state: StateCore) -> None:
