@@ -6,7 +6,7 @@ from wtforms import SelectField
 
 from form_backend.forms.base import SiteForm
 from form_backend.forms.fields import YesField, email_field, name_field, one_of, phone_field, text_field
-from form_backend.labels import COLLECTED
+from form_backend.labels import COLLECTED, collected
 from form_backend.site import Facts
 
 CHOOSE_SECTOR = "Choose the sector or industry that you work in."
@@ -36,6 +36,8 @@ class EnquiryForm(SiteForm):
 
     def __init__(self, facts: Facts, secret_key: str, token_min_age: float, **kwargs: Any) -> None:
         super().__init__(facts, secret_key, token_min_age, **kwargs)
+        for later in COLLECTED.keys() - collected(facts.statement).keys():
+            del self[later]  # the version in force does not announce it yet
         self.sector.choices = [("", "Choose one"), *((sector, sector) for sector in facts.sectors)]
         self.marketing.label.text = self.consent(facts)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from form_backend.labels import COLLECTED
+from form_backend.labels import collected
 from plugins.reading.document import Document
 from plugins.reading.mistakes import Mistake
 from plugins.reading.site import Site
@@ -14,15 +14,15 @@ ITEM = re.compile(r"^[-*] +(.+?)\s*$")
 
 
 def check(site: Site) -> Iterator[Mistake]:
-    """Compare the form with the version in force and with each that is to follow it."""
+    """Compare the version in force, and each that is to follow it, with the fields asked under it."""
     for version in [*site.context["STATEMENT_VERSIONS"], *site.context["STATEMENT_DRAFTS"]]:
         if version.effective >= site.context["STATEMENT"].effective:
-            yield from differences(version.document)
+            yield from differences(version.document, set(collected(str(version.effective)).values()))
 
 
-def differences(version: Document) -> Iterator[Mistake]:
+def differences(version: Document, labels: set[str]) -> Iterator[Mistake]:
     """Find what the form asks for and the version does not list, and the other way round."""
-    (heading, items), labels = listed(version), set(COLLECTED.values())
+    heading, items = listed(version)
     for item in items.keys() - labels:
         wrong = f'The statement says that we collect "{item}", but no field of the form has this label.'
         yield version.path, items[item], f"{wrong} Take the item out, or add the field to {LABELS}."

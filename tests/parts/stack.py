@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -189,13 +189,20 @@ def wait_until_it_serves(client: httpx.Client, process: subprocess.Popen[bytes],
     pytest.fail(f"The form backend ended:\n{log_file.read_text('utf-8')}", pytrace=False)
 
 
+def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> AbstractContextManager[Backend]:
+    """Run this checkout's form backend."""
+    return gunicorn_of(ROOT, site, relays, log_file, changed)
+
+
 @contextmanager
-def gunicorn(site: Path, relays: str, log_file: Path, **changed: str) -> Iterator[Backend]:
+def gunicorn_of(
+    project: Path, site: Path, relays: str, log_file: Path, changed: dict[str, str]
+) -> Iterator[Backend]:
     """Run the form backend; the listening socket is ours at first, so that no request can come too early."""
     with socket.create_server((HOST, 0), backlog=512) as listener, log_file.open("wb") as log:
         process = subprocess.Popen(
             GUNICORN,
-            cwd=ROOT,
+            cwd=project,
             env=environment(site, relays, BIND=f"fd://{listener.fileno()}", **changed),
             pass_fds=[listener.fileno()],
             stderr=log,

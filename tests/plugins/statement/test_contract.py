@@ -5,15 +5,18 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import date, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import lxml.html
 import pytest
 
+from tests.parts.forms import ENQUIRY
 from tests.parts.processes import ROOT
 from tests.parts.promises import register
 from tests.parts.relays import Mailbox
-from tests.parts.stack import Backend, checkout, statement_in_force
+from tests.parts.stack import Backend, build_project, checkout, gunicorn_of, statement_in_force
 
 
 def spoil(path: Path, old: str, new: str) -> None:
@@ -125,3 +128,43 @@ def test_promises_and_tests_must_agree(tmp_path: Path, promise: str, status: int
 
     assert finished.returncode == status
     assert sentence in " ".join(finished.stdout.split())
+
+
+def test_form_follows_the_statement(tmp_path: Path, mailbox: Mailbox) -> None:
+    """A field and the version that announces it are deployed long before, and take effect together."""
+    project = checkout(tmp_path / "project")
+    in_force, day = statement_in_force(), date.today() + timedelta(days=40)  # noqa: DTZ011 - any day to come
+    spoil(
+        project / "form_backend/labels.py",
+        "ASKED_FROM: dict[str, str] = {}",
+        f'ASKED_FROM = {{"phone": "{day}"}}',
+    )
+    versions = {}
+    for version in project.glob("content/privacy/*.md"):
+        text = version.read_text("utf-8")
+        version.unlink()
+        if version.stem == in_force:
+            versions = {in_force: text.replace("- Contact telephone number\n", ""), str(day): text}
+    for name, text in versions.items():
+        (project / f"content/privacy/{name}.md").write_text(text, "utf-8")
+    record = project / "content/published.toml"
+    hashes = [f'{name} = "{sha256(text.encode()).hexdigest()}"\n' for name, text in versions.items()]
+    addresses = record.read_text("utf-8").partition("[statement]")[0]
+    record.write_text(f"{addresses}[statement]\n{''.join(hashes)}", "utf-8")
+    asked = {}
+    for built_for in (day - timedelta(days=1), day):
+        built = build_project(project, SITE_DATE=str(built_for))
+
+        assert built.returncode == 0, built.stderr
+
+        with gunicorn_of(
+            project, project / "output", mailbox.relay, tmp_path / f"{built_for}", {}
+        ) as backend:
+            form = lxml.html.fromstring(backend.form("/enquiry/").text)
+            asked[built_for] = form.xpath("count(//input[@name='phone'])")
+            answer = backend.post(ENQUIRY)
+
+            assert answer.status_code == 303
+    assert list(asked.values()) == [0, 1]
+    told = [message.message.get_content() for message in mailbox.received]
+    assert [ENQUIRY["phone"] in text for text in told] == [False, True]
