@@ -1,6 +1,6 @@
 # The commands of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help serve new-article new-notice new-statement build test machine-test check bench soak lock
+.PHONY: help serve new-article add-picture new-notice new-statement build test machine-test check bench soak lock
 
 # Keep compiled modules even if the environment says not to: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,6 +22,9 @@ serve: .venv/serve.installed ## serve the site, the forms and a mail catcher on 
 
 new-article: .venv/serve.installed ## begin a news article (TITLE="Why pipes age")
 	@$(RUN) devtools.new_page article -- $(call typed,TITLE)
+
+add-picture: .venv/serve.installed ## take a picture from a camera or telephone (FILE="~/Pictures/IMG_2041.HEIC")
+	@$(RUN) devtools.add_picture -- $(call typed,FILE)
 
 new-notice: .venv/serve.installed ## begin a security-breach notice (TITLE="A laptop was stolen")
 	@$(RUN) devtools.new_page notice -- $(call typed,TITLE)
