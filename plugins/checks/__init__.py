@@ -6,6 +6,7 @@ mistakes. The preview goes on, so that the page with the mistake can be seen; on
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from datetime import date
 from importlib import import_module
@@ -40,10 +41,23 @@ def run(generators: list[Generator]) -> None:
     mistakes = sorted({mistake for check in CHECKS for mistake in check(site)})
     for path, line, sentences in mistakes:
         message = f"{path}:{line}: {sentences}"
+        if os.environ.get("GITHUB_ACTIONS"):  # other hosts of repositories read this, too
+            print(f"::error file={escaped(path)},line={line}::{escaped(sentences)}")
         # Not with logger.error: there --fatal would end the build at the first.
         logger.handle(logger.makeRecord(logger.name, logging.ERROR, path, line, message, (), None))
     if mistakes and site.settings["STOP_AT_MISTAKES"]:
         raise SystemExit(f"Not built: {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}, named above.")
+
+
+def escaped(text: str) -> str:
+    """Return a text for an annotation, in which these signs have a meaning."""
+    return (
+        text.replace("%", "%25")
+        .replace("\n", "%0A")
+        .replace("\r", "%0D")
+        .replace(":", "%3A")
+        .replace(",", "%2C")
+    )
 
 
 def site_of(generator: Generator) -> Site:
