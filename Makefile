@@ -1,6 +1,6 @@
 # The commands of this project. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help serve new-article new-notice new-statement build test machine-test check bench soak lock
+.PHONY: help serve new-article add-picture new-notice new-statement begin hand-in undo build test machine-test check bench soak lock
 
 # Keep compiled modules even if the environment says not to: the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,11 +23,23 @@ serve: .venv/serve.installed ## serve the site, the forms and a mail catcher on 
 new-article: .venv/serve.installed ## begin a news article (TITLE="Why pipes age")
 	@$(RUN) devtools.new_page article -- $(call typed,TITLE)
 
+add-picture: .venv/serve.installed ## take a picture from a camera or telephone (FILE="~/Pictures/IMG_2041.HEIC")
+	@$(RUN) devtools.add_picture -- $(call typed,FILE)
+
 new-notice: .venv/serve.installed ## begin a security-breach notice (TITLE="A laptop was stolen")
 	@$(RUN) devtools.new_page notice -- $(call typed,TITLE)
 
 new-statement: .venv/serve.installed ## begin a new version of the privacy statement (DATE=2027-06-01)
 	@$(RUN) devtools.new_page statement -- $(call typed,DATE)
+
+begin: .venv/serve.installed ## begin a change, or go on with one (NAME="new words")
+	@$(RUN) devtools.changes begin -- $(call typed,NAME)
+
+hand-in: build ## build, and hand in what you changed in content/ (MESSAGE="Say when we answer")
+	@$(RUN) devtools.changes hand-in -- $(call typed,MESSAGE)
+
+undo: .venv/serve.installed ## take back what is not handed in, or undo a change (WHAT=content/pages/contact.md)
+	@$(RUN) devtools.changes undo -- $(call typed,WHAT)
 
 build: .venv/serve.installed ## build the production site into output/ (SITE_DATE=2027-01-31 builds it as of that day)
 	@$(RUN) pelican -s publishconf.py --fatal warnings --log-handler plain

@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from jinja2 import FileSystemBytecodeCache, TemplateSyntaxError
-from pelican import Pelican, signals, writers
-from pelican.generators import StaticGenerator
+from pelican import Pelican, writers
 from pelican.log import console
 from pelican.log import init as init_logging
 from pelican.readers import BaseReader, Readers
@@ -99,7 +98,7 @@ def fast_settings() -> Settings:
     """Return the development settings, with caches that make a rebuild fast."""
     CACHE.mkdir(exist_ok=True)
     cache = {"CACHE_CONTENT": True, "LOAD_CONTENT_CACHE": True, "GZIP_CACHE": False, "CACHE_PATH": str(CACHE)}
-    settings = read_settings("pelicanconf.py", override=cache | {"STATIC_CREATE_LINKS": True})
+    settings = read_settings("pelicanconf.py", override=cache)
     settings["JINJA_ENVIRONMENT"]["bytecode_cache"] = FileSystemBytecodeCache(str(CACHE))
     return settings
 
@@ -110,8 +109,6 @@ def build() -> None:
     mistakes, built = Mistakes(), False
     init_logging(level=logging.WARNING, handler=mistakes)
     writers.open = OnlyIfChanged
-    statics: list[StaticGenerator] = []
-    signals.static_generator_init.connect(statics.append, weak=False)
     reading = time.time_ns()
     try:
         pelican = Pelican(fast_settings())
@@ -122,9 +119,8 @@ def build() -> None:
         for line in described(error).splitlines():
             mistakes.add(line)
     if built:
-        output = Path(pelican.output_path)
-        pictures = {output / file.save_as for generator in statics for file in generator.staticfiles}
-        tidy(output, OnlyIfChanged.opened | pictures, keep=bool(mistakes.lines))
+        written = OnlyIfChanged.opened | pelican.settings["PICTURES"]
+        tidy(Path(pelican.output_path), written, keep=bool(mistakes.lines))
     saved_meanwhile = any(saved > reading for saved in stamps("content/**/*.md").values())
     if mistakes.in_reader or saved_meanwhile:  # a cached page repeats no warning, and may hold an older text
         shutil.rmtree(CACHE)

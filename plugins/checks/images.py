@@ -1,16 +1,19 @@
-"""Pictures: present, our own, described in words, and small enough for a page."""
+"""Pictures: present, our own, described in words, and nothing but a picture."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from pelican.contents import Content
 
 from plugins.checks.links import address
+from plugins.pictures.faults import fault
 from plugins.reading.mistakes import Mistake, shown, suggestion
 from plugins.reading.site import Site
 
 KINDS = {".avif", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
-LARGEST = 300_000  # bytes: three seconds on a slow mobile connection
+LARGEST = 5_000_000  # bytes: git keeps every version for good
+NAME = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 
 
 def check(site: Site) -> Iterator[Mistake]:
@@ -23,9 +26,14 @@ def check(site: Site) -> Iterator[Mistake]:
         path = shown(file, site.settings)
         if file.is_file() and file.suffix.lower() not in KINDS:
             yield path, 1, f"This is no picture for a page. Save it as one of {', '.join(sorted(KINDS))}."
+        elif file.is_file() and not NAME.fullmatch(file.name):
+            cure = "Name it in letters, digits and hyphens, like pump-station.jpg."
+            yield path, 1, f"This name makes no address. {cure}"
         elif file.is_file() and (size := file.stat().st_size) > LARGEST:
-            cure = f"Make it smaller, so that it has {LARGEST // 1000} KB at most."
-            yield path, 1, f"The picture has {size // 1000:,} KB. {cure}"
+            cure = f'Run make add-picture FILE="{path}", and delete this one.'
+            yield path, 1, f"The picture has {size // 1_000_000} MB. {cure}"
+        elif file.is_file() and (sentences := fault(file, path)):
+            yield path, 1, sentences
 
 
 def problem(source: str, words: str, content: Content, site: Site) -> str:

@@ -54,7 +54,8 @@ def converter() -> MarkdownIt:
     md.inline.ruler.before("html_inline", "attributes", inline_attributes)
     md.core.ruler.before("inline", "attributes", block_attributes)
     md.core.ruler.after("inline", "heading_ids", heading_ids)
-    md.core.ruler.after("inline", "tables", tables)
+    md.core.ruler.after("inline", "tables_and_lists", tables_and_lists)
+    md.core.ruler.after("inline", "figures", figures)
     md.core.ruler.at("replacements", dashes_and_dots)
     for rule in (show_tag_element, list_item_open, fence, footnote_anchor):
         md.add_render_rule(rule.__name__, rule)
@@ -188,13 +189,29 @@ def slug(words: str) -> str:
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_only).strip().lower())
 
 
-def tables(state: StateCore) -> None:
+def tables_and_lists(state: StateCore) -> None:
     """Align cells by a class, since the site allows no styles, and let the keyboard scroll tables."""
     for token in state.tokens:
         if token.type == "table_open":
             token.attrSet("tabindex", "0")
+        elif token.attrs.get("class") == "contains-task-list":
+            del token.attrs["class"]  # its other items keep their dots
         elif token.type in ("th_open", "td_open") and str(token.attrs.get("style", "")).startswith("text-"):
             token.attrSet("class", str(token.attrs.pop("style")).removeprefix("text-align:"))
+
+
+def figures(state: StateCore) -> None:
+    """Make a figure of a paragraph that is one picture with a title, and a caption of the title."""
+    for opened, inline, closed in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+        children = inline.children or []
+        if opened.type == "paragraph_open" and len(children) == 1 and "title" in children[0].attrs:
+            if children[0].type != "image":
+                continue
+            opened.tag = closed.tag = "figure"
+            opened.hidden = closed.hidden = False
+            caption = Token("text", "", 0, content=str(children[0].attrs.pop("title")))
+            around = [Token("caption_open", "figcaption", 1), Token("caption_close", "figcaption", -1)]
+            inline.children = [children[0], around[0], caption, around[1]]
 
 
 def dashes_and_dots(state: StateCore) -> None:

@@ -1,6 +1,7 @@
 """A mistake in content/: told in one line, like content/news/a.md:3: What is wrong. What to do."""
 
 import logging
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,7 +34,20 @@ def report(mistakes: list[Mistake], settings: Settings) -> None:
     """Log mistakes, and end a production build that has any."""
     for path, line, sentences in mistakes:
         message = f"{path}:{line}: {sentences}"
+        if os.environ.get("GITHUB_ACTIONS"):  # other hosts of repositories read this, too
+            print(f"::error file={escaped(path)},line={line}::{escaped(sentences)}")  # noqa: T201 - for the host
         # Not with logger.error: there --fatal would end the build at the first.
         logger.handle(logger.makeRecord(logger.name, logging.ERROR, path, line, message, (), None))
     if mistakes and settings["STOP_AT_MISTAKES"]:
         raise SystemExit(f"Not built: {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}, named above.")
+
+
+def escaped(text: str) -> str:
+    """Return a text for an annotation, in which these signs have a meaning."""
+    return (
+        text.replace("%", "%25")
+        .replace("\n", "%0A")
+        .replace("\r", "%0D")
+        .replace(":", "%3A")
+        .replace(",", "%2C")
+    )

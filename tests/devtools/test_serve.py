@@ -17,6 +17,7 @@ import httpx
 import lxml.html
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
+from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.parts.processes import logging_to, until
@@ -486,33 +487,37 @@ def test_changes_are_noticed(builder: Builder) -> None:
 def test_removed_and_replaced_files(builder: Builder) -> None:
     """A removed file is gone, a replaced one is new, and an unchanged page is not written again."""
     picture, shown = builder.root / "content/images/a.webp", builder.root / "preview/images"
-    unchanged = builder.root / "preview/contact/index.html"
+    unchanged = builder.root / "preview/about-us/index.html"
+    contact = builder.root / "content/pages/contact.md"
+    contact_text = contact.read_text("utf-8")
     written = unchanged.stat().st_ctime_ns
     page, record = builder.root / "content/pages/new.md", builder.root / "content/published.toml"
     published = record.read_text("utf-8")
     record.write_text(published.replace('"/about-us/",', '"/about-us/", "/new/",'), "utf-8")
     page.write_text("Title: New\nDescription: What is new.\n\nText\n", "utf-8")
-    picture.write_text("one", "utf-8")
+    contact.write_text(f"{contact_text}\n![A plan](/images/a.webp)\n", "utf-8")
+    Image.new("RGB", (30, 20)).save(picture)
 
     assert builder.build() == {"built": True, "mistakes": []}
     assert (builder.root / "preview/new/index.html").exists()
 
     older = builder.root / "older"
-    older.write_text("another", "utf-8")
+    Image.new("RGB", (20, 30)).save(older, "WEBP")
     os.utime(older, (0, 0))
     older.replace(picture)
     page.unlink()
     record.write_text(published, "utf-8")
     builder.build()
 
-    assert [file.read_text("utf-8") for file in shown.glob("a.*.webp")] == ["another"]
+    assert [file.name.partition(".")[0] for file in shown.glob("a-*.webp")] == ["a-20"]
     assert not (builder.root / "preview/new/index.html").exists()
     assert unchanged.stat().st_ctime_ns == written
 
+    contact.write_text(contact_text, "utf-8")
     picture.unlink()
     builder.build()
 
-    assert not list(shown.glob("a.*.webp"))
+    assert not list(shown.glob("a-*.webp"))
 
 
 def test_backend_is_restarted(development: Development) -> None:

@@ -72,7 +72,7 @@ class Endpoint(ThreadingHTTPServer):
             "FLASK_MAIL_OAUTH_SCOPE": "https://relay.example.org/.default",
         }
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, *_arguments: object) -> None:
         """Say nothing where a client hung up, as one does whose deadline is over."""
 
 

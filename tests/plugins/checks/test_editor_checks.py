@@ -126,6 +126,8 @@ WHERE = "content/images/, content/news/, content/notices/, content/pages/, conte
 OF_A = "of a website. Correct it."
 NO_HOST = ("https://exa%20mple.org/", "https://x")
 
+PUMP = (ROOT / "theme/static/share/network.png").read_bytes().decode("utf-8", "surrogateescape")
+
 # Texts of pages, from their fourth line on, and what is wrong with each.
 TEXTS: list[tuple[str, ...]] = [
     # What does harm
@@ -392,10 +394,10 @@ FILES: dict[str, tuple[str, ...]] = {
         ),
     ),
     # Pictures
-    "images/pump.png": ("",),
+    "images/pump.png": (PUMP,),
     "images/big.jpg": (
-        "x" * 400_000,
-        "1: The picture has 400 KB. Make it smaller, so that it has 300 KB at most.",
+        "x" * 6_000_000,
+        '1: The picture has 6 MB. Run make add-picture FILE="content/images/big.jpg", and delete this one.',
     ),
     "images/drawing.svg": ("<svg/>", f"1: {NO_PICTURE}"),
     "images/x.html": ("<script></script>", f"1: {NO_PICTURE}"),

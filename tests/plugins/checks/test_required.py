@@ -94,3 +94,15 @@ def test_addresses_follow_the_statement(tmp_path: Path) -> None:
         "Write info@imqs.co.za, or name the page that it is for: /your-information/."
     )
     assert not any("your-information/index.md" in line for line in told)
+
+
+def test_mistakes_beside_the_line(tmp_path: Path) -> None:
+    """Where the repository's host builds the site, each mistake is also an annotation of its line."""
+    project = checkout(tmp_path)
+    edit(project / "content/pages/contact.md", r"^Title: .*?\n", "Title: 100 %: TODO\n")
+    built = build_project(project, GITHUB_ACTIONS="true")
+
+    assert (
+        '::error file=content/pages/contact.md,line=1::"TODO" was left to be filled in. '
+        "Write what belongs there%2C or take it out."
+    ) in built.stdout.splitlines()

@@ -33,8 +33,7 @@ UNDERSTOOD = {
     # Marks within a line
     "~~old~~ and ~older~": "<p><s>old</s> and <s>older</s></p>",
     "- [ ] Open\n- [x] Done": (
-        '<ul class="contains-task-list">\n<li class="task-list-item">☐ Open</li>\n'
-        '<li class="task-list-item">☑ Done</li>\n</ul>'
+        '<ul>\n<li class="task-list-item">☐ Open</li>\n<li class="task-list-item">☑ Done</li>\n</ul>'
     ),
     "Look at https://example.org/a?b=1&c=2.": (
         '<p>Look at <a href="https://example.org/a?b=1&amp;c=2">https://example.org/a?b=1&amp;c=2</a>.</p>'

@@ -1,0 +1,1 @@
+"""What the build writes: pages, sitemap, feeds, structured data, form.json."""
