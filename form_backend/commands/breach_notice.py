@@ -119,7 +119,8 @@ def show(listed: People, letter: Letter) -> None:
 def send_to_all(listed: People, letter: Letter, services: Services, rate: float) -> bool:
     """Send to each person; whatever ends it early, say to whom nothing could be handed over."""
     outcomes = dict.fromkeys(listed.people, Outcome.UNREACHABLE)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: the terminal's connection may break
+        signal.signal(number, signal.default_int_handler)
     due, last = monotonic(), Outcome.DELIVERED
     try:
         with click.progressbar(listed.people, label="Sending", file=sys.stderr) as bar:
@@ -153,7 +154,10 @@ def _goes_on(delivery: Delivery, last: Outcome) -> bool:
 
 
 def report(listed: People, outcomes: dict[Person, Outcome]) -> None:
-    """Say what became of each row of the list, and write whoever is left over as CSV."""
+    """Write whoever is left over as CSV, then say what became of each row of the list.
+
+    The list comes first: the terminal that the sentences go to may be gone.
+    """
     left: list[tuple[Person, str]] = [
         (person, outcome) for person, outcome in outcomes.items() if outcome is not Outcome.DELIVERED
     ]
@@ -165,16 +169,14 @@ def report(listed: People, outcomes: dict[Person, Outcome]) -> None:
         "skipped": len(listed.skipped),
         "listed twice": listed.duplicates,
     }
-    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count or what == "handed over")
-    click.echo(f"Of {listed.rows:,} rows: {told}.", err=True)
-    rest = [*left, *((given, reason) for _line, given, reason in listed.skipped)]
-    if not rest:
-        return
-    click.echo(
-        "Whoever is left over is on standard output. Write it into a new file, correct what was skipped, and "
-        "give that file to this command again.",
-        err=True,
-    )
+    if rest := [*left, *((given, reason) for _line, given, reason in listed.skipped)]:
+        click.echo(write_left_over(rest), nl=False)
+        click.echo(
+            "Whoever is left over is on standard output. Write it into a new file, correct what was skipped, "
+            "and give that file to this command again.",
+            err=True,
+        )
     if doubtful:
         click.echo("Whoever is marked in-doubt there may have been reached.", err=True)
-    click.echo(write_left_over(rest), nl=False)
+    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count or what == "handed over")
+    click.echo(f"Of {listed.rows:,} rows: {told}.", err=True)

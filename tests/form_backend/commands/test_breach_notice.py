@@ -308,7 +308,7 @@ def test_untrusted_relay(run: Run, mailbox: Mailbox) -> None:
     assert not mailbox.received
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted(warning_site: Path, tmp_path: Path, ending: signal.Signals) -> None:
     """A command that is ended early still lists who was not reached."""
     with smtp_server(relay := Troubled()):
