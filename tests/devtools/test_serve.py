@@ -395,7 +395,7 @@ CHANGES = [
     ("theme/site.css", "@layer maps {", "@layer new { p { order: 7 } }\n@layer maps {", "order:7"),
     ("content/organisation.toml", 'tagline = "', 'tagline = "New ', "<p>New "),
     ("plugins/reading/markdown.py", '"tabindex", "0"', '"tabindex", "7"', '<table tabindex="7"'),
-    ("pelicanconf.py", '"output_format": "html5"', '"output_format": "xhtml"', "<hr />"),
+    ("pelicanconf.py", 'AUTHOR = ORGANISATION["name"]', 'AUTHOR = "New name"', "New name"),
     (PAGE, "***", "First words", "First words"),
     (PAGE, "First", "Second", "Second words"),
 ]
