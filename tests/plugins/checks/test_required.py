@@ -104,5 +104,5 @@ def test_mistakes_beside_the_line(tmp_path: Path) -> None:
 
     assert (
         '::error file=content/pages/contact.md,line=1::"TODO" was left to be filled in. '
-        "Write what belongs there%2C or take it out."
+        "Write what belongs there, or take it out."
     ) in built.stdout.splitlines()

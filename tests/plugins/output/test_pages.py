@@ -422,6 +422,9 @@ def test_drafts_stay_in_preview(tmp_path: Path) -> None:
     content = shutil.copytree(ROOT / "content", tmp_path / "content")
     for path, text in UNFINISHED.items():
         (content / path).write_text(text, "utf-8")
+    record = content / "published.toml"
+    listed = record.read_text("utf-8").replace("addresses = [", 'addresses = ["/news-articles/later/",')
+    record.write_text(listed, "utf-8")
     preview, production = tmp_path / "preview", tmp_path / "production"
     build(preview, content, "pelicanconf.py", SITE_DATE="2027-02-04")
     build(production, content, SITE_DATE="2027-02-04")

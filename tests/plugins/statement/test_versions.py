@@ -270,7 +270,8 @@ def test_version_changes_while_a_form_is_open(tmp_path: Path, mailbox: Mailbox) 
     site = tmp_path / "site"
     build(site, source)
     first = json.loads((site / "form.json").read_text("utf-8"))["statement"]
-    (source / "privacy/2999-01-01.md").write_text(f"{HEAD}\n{COLLECTED}", "utf-8")
+    to_whom = json.loads((site / "form.json").read_text("utf-8"))["requests_email"]
+    (source / "privacy/2999-01-01.md").write_text(f"{HEAD}\n{COLLECTED}Write to {to_whom}.\n", "utf-8")
     put_on_record(source)
     with gunicorn(site, mailbox.relay, tmp_path / "log") as backend:
         shown = backend.form()
