@@ -286,8 +286,8 @@ def test_check_mail(site: Path, mailbox: Mailbox, tmp_path: Path, readers: dict[
     assert f"The last certificate for {SALES} in FLASK_MAIL_CERTIFICATES expires on 20" in checked.stderr
     assert REQUESTS not in checked.stderr
     assert "Test of the website's mail" in received.message["Subject"]
-    assert b"nothing needs to be done" not in received.source
-    assert "nothing needs to be done" in str(ending.read(received.source).get_content())
+    assert b"you do not need to do anything" not in received.source
+    assert "you do not need to do anything" in str(ending.read(received.source).get_content())
 
 
 @pytest.mark.parametrize("configured", [True, False])

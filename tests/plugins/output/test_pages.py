@@ -43,7 +43,7 @@ SOON = "Description: Not for the public yet.\n\nSoon.\n"
 UNFINISHED = {
     "pages/draft.md": f"Title: Unfinished\nStatus: draft\n{SOON}",
     "news/draft.md": f"Title: Unfinished\nDate: 2027-01-01\nStatus: draft\n{SOON}",
-    "news/later.md": f"Title: Unfinished\nDate: 2027-02-05\n{SOON}",
+    "news/later.md": f"Title: Unfinished too\nDate: 2027-02-05\n{SOON}",
     "notices/later.md": notice(Title="Unfinished", Updated="2027-02-05"),
 }
 
