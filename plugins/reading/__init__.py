@@ -5,7 +5,7 @@ from pathlib import Path
 from pelican import Pelican, signals
 from pelican.contents import Article, Content
 from pelican.generators import PagesGenerator
-from pelican.readers import BaseReader, Readers
+from pelican.readers import BaseReader, MarkdownReader, Readers
 
 from plugins.reading.document import refuse_special_files
 from plugins.reading.reader import Reader
@@ -14,6 +14,10 @@ from plugins.reading.reader import Reader
 def look_at_files(pelican: Pelican) -> None:
     """End the build before anything is read that lies outside content/."""
     refuse_special_files(Path(pelican.path))
+
+
+# Without Python-Markdown, which our reader does without, Pelican would take files in Markdown for unreadable.
+MarkdownReader.enabled = True
 
 
 def use_reader(readers: Readers) -> None:
