@@ -119,7 +119,7 @@ def show(listed: People, letter: Letter) -> None:
 def send_to_all(listed: People, letter: Letter, services: Services, rate: float) -> bool:
     """Send to each person; whatever ends it early, say to whom nothing could be handed over."""
     outcomes = dict.fromkeys(listed.people, Outcome.UNREACHABLE)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: the terminal's connection may break
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a broken ssh ends it as Ctrl-C does
         signal.signal(number, signal.default_int_handler)
     due, last = monotonic(), Outcome.DELIVERED
     try:

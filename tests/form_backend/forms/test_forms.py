@@ -27,6 +27,7 @@ def plain(words: dict[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize(("path", "words"), FORMS)
 def test_delivered_and_thanked(backend: Backend, mailbox: Mailbox, path: str, words: dict[str, str]) -> None:
     """Staff have the message before the person is thanked, under the reference that the person sees."""
+    words = words | {"name": "Not Sent Before"}
     answer = backend.post(words, path)
 
     assert answer.status_code == 303

@@ -10,7 +10,7 @@ from tests.parts.relays import Mailbox
 from tests.parts.stack import Backend, Serve
 from tests.parts.store import StoreServer
 
-VICTIM, ATTACKER = "192.0.2.1", "198.51.100.1"
+VICTIM, ATTACKER = "203.0.113.201", "203.0.113.202"
 BEHIND_A_PROXY = {"FLASK_TRUSTED_PROXIES": "1"}
 
 
@@ -40,7 +40,7 @@ def test_guessing_what_others_sent(guessed: Backend, mailbox: Mailbox) -> None:
     above = [
         send(guessed, ATTACKER, ENQUIRY | guess).status_code for guess in (secret | {"name": "X"}, other)
     ]
-    third = "198.51.100.77"
+    third = "203.0.113.203"
     for number in range(2):
         send(guessed, third, ENQUIRY | {"message": f"To use up the limit: {number}"})
     beyond = [send(guessed, third, ENQUIRY | guess).status_code for guess in (secret, {"message": "Never"})]
