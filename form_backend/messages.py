@@ -50,10 +50,11 @@ def compose(
     now_here = now.astimezone(SAST)
     answer_by = (now_here + timedelta(days=facts.answer_days)).date()
     message = begin(
-        mailbox(settings.mail_from, f"{facts.organisation} website"),
+        settings.mail_from,
+        f"{facts.organisation} website",
         recipients,
         f"{MARK if signs.held else ''}{_subject(form, reference(digest), answer_by)}",
-        f"<{digest.hex()}@{settings.mail_from.rpartition('@')[2]}>",
+        digest.hex(),
     )
     person = f"{form.email.parsed.local_part}@{form.email.parsed.ascii_domain}"
     if person.isascii():  # else not every server takes it: the address stands in the text as well
@@ -79,14 +80,14 @@ def compose(
     return message
 
 
-def begin(sender: str, recipients: Sequence[str], subject: str, message_id: str) -> EmailMessage:
-    """Return a message with the headers that all of ours have; addresses are such as `mailbox` returns."""
+def begin(address: str, name: str, recipients: Sequence[str], subject: str, unique: str) -> EmailMessage:
+    """Return a message with the headers that all of ours have; recipients are such as `mailbox` returns."""
     message = EmailMessage(PLAIN)
-    message.set_raw("From", sender)
+    message.set_raw("From", mailbox(address, name))
     message.set_raw("To", f",{FOLD}".join(recipients))
     message.set_raw("Subject", encoded(subject))
     message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = message_id
+    message["Message-ID"] = f"<{unique}@{address.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     return message
 

@@ -51,9 +51,8 @@ def signs_in(form: SiteForm, client: str, services: Services) -> Signs:
 def submit(form: SiteForm, signs: Signs, digest: bytes, client: str, services: Services) -> Delivery:
     """Hand a valid form to the relays, unless the same person sent the same today; raises TooManyRequests.
 
-    What looks like advertising is held up until the person says that it is none.
-
-    The same person is who sends from the same page (its token's lineage) or from the same network (`client`).
+    What looks like advertising is held up until the person says that it is none. The same person is who sends
+    from the same page (its token's lineage) or from the same network (`client`).
     """
     settings = services.settings
     recipients: tuple[str, ...] = getattr(settings, form.recipients)

@@ -95,10 +95,11 @@ class Letter:
         key, content = f"notice {settings.secret_key}", f"{person.email}\n{body}"
         unique = hmac.digest(key.encode(), content.encode(), "sha256").hex()
         message = begin(
-            mailbox(settings.mail_from, facts.organisation),
+            settings.mail_from,
+            facts.organisation,
             [mailbox(person.email, person.name)],
             f"Security-breach notice from {facts.organisation}: {self._notice.title}",
-            f"<{unique}@{settings.mail_from.rpartition('@')[2]}>",
+            unique,
         )
         message["Reply-To"] = self._notice.contact_email
         message.set_content(body, cte="quoted-printable")

@@ -18,7 +18,7 @@ from form_backend.mail.connection import Connection
 from form_backend.mail.deadline import within
 from form_backend.mail.outcomes import InDoubtError
 from form_backend.mail.pool import Pool
-from form_backend.messages import begin, mailbox
+from form_backend.messages import begin
 from form_backend.settings import Relay
 from form_backend.submission import Services
 
@@ -128,10 +128,11 @@ def test_message(recipients: list[str], services: Services) -> EmailMessage:
     """Return a message to all recipients, that looks like those that the forms send."""
     facts, settings = services.site.facts, services.settings
     message = begin(
-        mailbox(settings.mail_from, f"{facts.organisation} website"),
+        settings.mail_from,
+        f"{facts.organisation} website",
         recipients,
         f"[{facts.organisation}] Test of the website's mail",
-        f"<{secrets.token_hex(32)}@{settings.mail_from.rpartition('@')[2]}>",
+        secrets.token_hex(32),
     )
     message.set_content(render_template("email/check-mail.txt", facts=facts))
     return message

@@ -20,9 +20,9 @@ CELLS = st.one_of(
 )
 
 
-def parsed(sender: str, recipients: list[str], subject: str) -> EmailMessage:
+def parsed(name: str, recipients: list[str], subject: str) -> EmailMessage:
     """Return a message as a reader sees it; no line of it may be longer than RFC 5322 allows."""
-    source = begin(sender, recipients, subject, "<unique@example.org>").as_bytes()
+    source = begin(OWN, name, recipients, subject, "unique").as_bytes()
 
     assert max(map(len, source.split(b"\r\n"))) <= 998
     message = message_from_bytes(source, policy=default)
@@ -54,7 +54,7 @@ def test_any_name_and_subject(cell: str, subject: str) -> None:
     subject = " ".join(subject.split())
 
     for person in people:
-        message = parsed(mailbox(OWN, person.name), [mailbox(person.email, person.name)], subject)
+        message = parsed(person.name, [mailbox(person.email, person.name)], subject)
 
         assert names(message, "From") == names(message, "To") == [person.name]
         assert [address.addr_spec for address in message["From"].addresses] == [OWN]
@@ -66,14 +66,14 @@ def test_forty_recipients() -> None:
     """A long list of recipients is folded between addresses."""
     recipients = [f"unit-{number}.of-the-municipality@long.example.org" for number in range(40)]
 
-    message = parsed(mailbox(OWN, "The website"), recipients, "Enquiry")
+    message = parsed("The website", recipients, "Enquiry")
 
     assert [address.addr_spec for address in message["To"].addresses] == recipients
 
 
 def test_long_name_with_a_comma() -> None:
     """A name that has to be quoted keeps its quotes however long it is."""
-    message = parsed(mailbox(OWN, UNIT), [mailbox("water@example.org", UNIT)], UNIT)
+    message = parsed(UNIT, [mailbox("water@example.org", UNIT)], UNIT)
 
     assert [str(address) for address in message["To"].addresses] == [f'"{UNIT}" <water@example.org>']
     assert message["Subject"] == UNIT
