@@ -8,7 +8,6 @@ from gevent import monkey, sleep
 monkey.patch_all()  # before all other imports: who waits for the relay, a client or the store lets others run
 
 import gc
-import logging
 import os
 from types import TracebackType
 
@@ -37,7 +36,7 @@ class Silent(Logger):
 
 def say(_hub: Hub, _context: object, kind: type, _error: object, trace: TracebackType | None) -> None:
     """Log what nobody caught; gevent's own way would write the exception's text and the client's address."""
-    log.event("fault", level=logging.ERROR, error=kind.__name__, where=log.location(trace))
+    log.event("fault", level="error", error=kind.__name__, where=log.location(trace))
 
 
 Hub.print_exception = say
@@ -65,4 +64,4 @@ def post_request(_worker: Worker, _request: object, _environ: object, _response:
 def nworkers_changed(_server: Arbiter, workers: int, _before: int | None) -> None:
     """Say so where several workers share nothing: each counts for itself and knows only what it delivered."""
     if workers > 1 and settings.limits_url == "memory://":
-        log.event("memory_per_worker", level=logging.WARNING)
+        log.event("memory_per_worker", level="warning")

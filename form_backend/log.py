@@ -6,14 +6,18 @@ gunicorn's parent process, which sees no request, may say in words how it starts
 
 import json
 import logging
+import sys
 import traceback
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
+
+Level = Literal["info", "warning", "error"]
 
 KEYS = frozenset(
     {
-        "event",
         "route",
         "outcome",
         "status",
@@ -29,50 +33,50 @@ KEYS = frozenset(
 
 
 def config(*, quote_libraries: bool) -> dict[str, Any]:
-    """Return the logging configuration; a process that sees no request may quote what libraries say."""
+    """Return how libraries log; only a process that sees no request may quote what they say."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": JsonLines, "quote_libraries": quote_libraries}},
+        "formatters": {"json": {"()": LibraryLines, "quote": quote_libraries}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"level": "WARNING", "handlers": ["stderr"]},
-        "loggers": {
-            "form_backend": {"level": "INFO"},
-            "gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True},
-        },
+        "loggers": {"gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True}},
     }
 
 
-class JsonLines(logging.Formatter):
-    """Write a record as one JSON line; of a library's only where it came from and the exception's class."""
+class LibraryLines(logging.Formatter):
+    """Write what a library logged as a JSON line: only where it came from and the exception's class."""
 
-    def __init__(self, *, quote_libraries: bool) -> None:
+    def __init__(self, *, quote: bool) -> None:
         """Keep whether a library's own words may be written."""
         super().__init__()
-        self._quote_libraries = quote_libraries
+        self._quote = quote
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-        }
-        fields = getattr(record, "fields", None)
-        if fields is None:
-            fields = {"event": "library", "where": f"{record.name}:{record.filename}:{record.lineno}"}
-            if self._quote_libraries:
-                fields["message"] = record.getMessage()
-            if record.exc_info and record.exc_info[0]:
-                fields |= {"error": record.exc_info[0].__name__, "where": location(record.exc_info[2])}
-        return json.dumps(line | fields)
+        fields = {"where": f"{record.name}:{record.filename}:{record.lineno}"}
+        if self._quote:
+            fields["message"] = record.getMessage()
+        if record.exc_info and record.exc_info[0]:
+            fields |= {"error": record.exc_info[0].__name__, "where": location(record.exc_info[2])}
+        return _line(record.levelname.lower(), "library", fields)
 
 
-def event(name: str, *, level: int = logging.INFO, **fields: object) -> None:
-    """Log one event; a key outside the closed set is a programming error."""
+def event(name: str, *, level: Level = "info", **fields: object) -> None:
+    """Log one event; a key outside the closed set is a programming error.
+
+    It writes the line itself: the logging package would take as long as the rest of a small request.
+    """
     if unknown := fields.keys() - KEYS:
         raise KeyError(f"no log line may hold {sorted(unknown)}")
     known = {key: value for key, value in fields.items() if value is not None}
-    logging.getLogger("form_backend").log(level, "", extra={"fields": {"event": name} | known})
+    with suppress(OSError):  # whoever reads the log may be away, and people are still to be served
+        sys.stderr.write(f"{_line(level, name, known)}\n")
+
+
+def _line(level: str, name: str, fields: Mapping[str, object]) -> str:
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"time": time, "level": level, "event": name, **fields})
 
 
 def location(trace: TracebackType | None) -> str:

@@ -4,7 +4,6 @@ Landlock rules hold for the thread that takes them and for all it starts later: 
 Reading stays free, since frames come and go and name look-up reads files of its own.
 """
 
-import logging
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -45,7 +44,7 @@ def enter(settings: Settings) -> None:
     """Give the rights up for good; without the sandbox, where it is not required, say so in the log."""
     check(settings)
     if abi_version() < NEEDED_ABI:
-        log.event("unsandboxed", level=logging.WARNING)
+        log.event("unsandboxed", level="warning")
     else:
         _restrict(_ports(settings))
 

@@ -5,7 +5,6 @@ cannot be used, as in the middle of a build, leaves the last good one in place.
 """
 
 import json
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +113,7 @@ class ReloadingFile(Generic[T]):
             try:
                 self._good = self._parse(self._path.read_text("utf-8"))
             except (OSError, ValueError, TypeError) as error:
-                log.event("site_unreadable", level=logging.WARNING, error=type(error).__name__)
+                log.event("site_unreadable", level="warning", error=type(error).__name__)
         return self._good
 
 

@@ -1,6 +1,5 @@
 """One valid form: deliver it once, within the limits, and say what became of it."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -64,7 +63,7 @@ def submit(form: SiteForm, signs: Signs, digest: bytes, client: str, services: S
             return copy.delivery
         with services.memory.limits.count_message(client) as counted:
             if not form.facts.requests_go_to(settings.requests_to):
-                log.event("recipients_outdated", level=logging.ERROR)
+                log.event("recipients_outdated", level="error")
             message = services.for_staff(compose(form, signs, digest, recipients, settings), recipients)
             copy.delivery = services.relays.deliver(message, recipients)
             counted.delivered = copy.delivery.outcome is Outcome.DELIVERED

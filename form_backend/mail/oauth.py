@@ -1,7 +1,6 @@
 """Access tokens by the client-credentials grant (RFC 6749, 4.4): kept in memory, renewed in time."""
 
 import json
-import logging
 import re
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -77,7 +76,7 @@ class Tokens:
             self._token, lifetime = _token_and_lifetime(status, body)
         except (OSError, HTTPException, ValueError, RecursionError) as error:
             self._asked_again_at = monotonic() + max(pause, LEAST_PAUSE)
-            log.event("oauth", level=logging.WARNING, status=status, error=type(error).__name__)
+            log.event("oauth", level="warning", status=status, error=type(error).__name__)
             failure = error if isinstance(error, TokenError) else TokenError(status)
             failure.__cause__ = None if failure is error else error
             answer.set_exception(failure)

@@ -1,6 +1,5 @@
 """Try the relays in order inside one deadline, and say honestly what became of the message."""
 
-import logging
 from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from functools import partial
@@ -119,7 +118,7 @@ class Relays:
         connection.has_delivered = True
         pool.put(connection)
         for position, code in refused.items():
-            log.event("recipient_refused", level=logging.WARNING, recipient=position, smtp_code=code)
+            log.event("recipient_refused", level="warning", recipient=position, smtp_code=code)
         return Delivery(Outcome.DELIVERED, 250, connected=True)
 
     def _tend_pools(self) -> None:
@@ -142,7 +141,7 @@ class Relays:
             pool.prewarm(monotonic() + self._settings.mail_deadline)
         except OSError as error:
             pool.start_cooldown()
-            log.event("warm", level=logging.WARNING, relay=position, error=type(error).__name__)
+            log.event("warm", level="warning", relay=position, error=type(error).__name__)
 
 
 def _is_over(connection: Connection, error: OSError) -> bool:
