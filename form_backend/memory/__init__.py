@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-from limits.storage import MemoryStorage
-
+from form_backend.memory.counts import Counts
 from form_backend.memory.delivered import Delivered
 from form_backend.memory.limits import Limits
 from form_backend.memory.same_texts import SameTexts
@@ -21,7 +20,7 @@ class Memory(NamedTuple):
 def open_memory(settings: Settings) -> Memory:
     """Return the memory of this process, or the one that processes share where the settings name a store."""
     if settings.limits_url == "memory://":
-        return Memory(Limits(settings, MemoryStorage()), Delivered(None), SameTexts(None))
+        return Memory(Limits(settings, Counts()), Delivered(None), SameTexts(None))
     # The client of the store takes 4 MB, so it is loaded only where there is a store.
     from form_backend.memory.shared_store import (  # noqa: PLC0415
         SharedClaims,

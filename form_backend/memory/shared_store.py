@@ -4,13 +4,12 @@ Keys are keyed hashes that expire, values are counts, outcomes and hashes of net
 down, each process goes on with its own memory.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any, cast
 
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import RedisStorage
 from redis import ConnectionError as StoreAwayError
 from redis import Redis, RedisError
 from redis.exceptions import NoScriptError
@@ -18,6 +17,7 @@ from redis.exceptions import NoScriptError
 from form_backend import log
 from form_backend.mail.outcomes import Delivery, Outcome
 from form_backend.memory.copies import KEEP, Copy
+from form_backend.memory.counts import Counts
 
 TIMEOUT = 1  # seconds that the store may take to connect or to answer
 COOLDOWN = 5  # seconds after a failure in which the store is not asked again
@@ -81,7 +81,7 @@ class Store(Redis):
 
     def _failed(self, error: RedisError) -> None:
         if not self._cooldown_ends:
-            log.event("store_away", level=logging.WARNING, error=type(error).__name__)
+            log.event("store_away", level="warning", error=type(error).__name__)
         self._cooldown_ends = monotonic() + COOLDOWN
         self.connection_pool.disconnect(inuse_connections=False)  # idle ones are likely to be dead as well
 
@@ -92,7 +92,7 @@ class SharedCounts(RedisStorage):
     def __init__(self, url: str, store: Store) -> None:
         """Count in this store at this address."""
         super().__init__(url, connection_pool=store.connection_pool)
-        self.storage, self._memory = store, MemoryStorage()
+        self.storage, self._memory = store, Counts()
         self.initialize_storage(url)  # its scripts go through our client, too
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
