@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from itsdangerous import BadData, SignatureExpired, TimestampSigner
 from wtforms import ValidationError
 from wtforms.csrf.core import CSRF, CSRFTokenField
 from wtforms.form import BaseForm
@@ -20,6 +20,7 @@ from form_backend.site import Facts
 
 MAX_AGE = 24 * 60 * 60  # seconds
 LONGEST = 1000  # characters
+SEPARATOR = "~"  # between the parts of what is signed, none of which has it
 
 Problem = Literal["stale", "unknown"]
 
@@ -52,16 +53,16 @@ class Tokens:
     def issue(self, lineage: str, *, min_age: float | None = None) -> str:
         """Return a token for a page that is shown now; a minimum age of 0 lets it be sent at once."""
         least = self.min_age if min_age is None else min_age
-        payload = [self.facts.statement, least, _fingerprint(self.consent), lineage]
-        return str(_serializer(self.secret_key).dumps(payload))
+        parts = [self.facts.statement, str(least), _fingerprint(self.consent), lineage]
+        return _signer(self.secret_key).sign(SEPARATOR.join(parts)).decode()
 
     def read(self, token: str) -> PostedToken:
         """Return what a posted token says; one that we did not sign begins a new lineage."""
         if len(token) > LONGEST:
             return PostedToken("unknown", new_lineage())
         try:
-            payload, issued = _serializer(self.secret_key).loads(token, MAX_AGE, return_timestamp=True)
-            statement, min_age, wording, lineage = payload
+            signed, issued = _signer(self.secret_key).unsign(token, MAX_AGE, return_timestamp=True)
+            statement, min_age, wording, lineage = signed.decode().split(SEPARATOR)
         except SignatureExpired:
             return PostedToken("stale", new_lineage())
         except (BadData, ValueError):
@@ -69,7 +70,7 @@ class Tokens:
         if statement not in self.facts.statement_sha256 or wording != _fingerprint(self.consent):
             return PostedToken("stale", lineage)
         age = (datetime.now(UTC) - issued).total_seconds()
-        return PostedToken(None, lineage, statement, age, min_age)
+        return PostedToken(None, lineage, statement, age, float(min_age))
 
 
 def new_lineage() -> str:
@@ -78,8 +79,8 @@ def new_lineage() -> str:
 
 
 @lru_cache(maxsize=1)
-def _serializer(secret_key: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret_key, salt="form token")
+def _signer(secret_key: str) -> TimestampSigner:
+    return TimestampSigner(secret_key, salt="form token")
 
 
 @lru_cache(maxsize=8)
