@@ -3,6 +3,7 @@
 from typing import Any
 
 from wtforms import SelectField
+from wtforms.fields import Label
 
 from form_backend.forms.base import SiteForm
 from form_backend.forms.fields import YesField, email_field, name_field, one_of, phone_field, text_field
@@ -39,7 +40,7 @@ class EnquiryForm(SiteForm):
     def __init__(self, facts: Facts, secret_key: str, token_min_age: float, **kwargs: Any) -> None:
         super().__init__(facts, secret_key, token_min_age, **kwargs)
         self.sector.choices = [("", "Choose one"), *((sector, sector) for sector in facts.sectors)]
-        self.marketing.label.text = self.consent(facts)
+        self.marketing.label = Label(self.marketing.id, self.consent(facts))
 
     @classmethod
     def consent(cls, facts: Facts) -> str:
