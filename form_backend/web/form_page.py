@@ -3,8 +3,7 @@
 from functools import lru_cache, partial
 from urllib.parse import quote
 
-from flask import Response, abort, g, redirect, render_template, request, url_for
-from flask.typing import ResponseReturnValue
+from flask import Response, abort, g, render_template, request
 from flask.views import MethodView, View
 from markupsafe import Markup
 
@@ -20,7 +19,7 @@ from form_backend.web.guards import is_from_our_own_page, posted_fields
 
 RETRY_AFTER = 30  # seconds, after the relays failed
 MOST_IN_MAILTO = 1800  # encoded characters; mail programs cut longer addresses off
-TOKEN_PLACE = "the token goes here"  # noqa: S105 - it is where one goes, and none itself
+TOKEN_PLACE = b"the token goes here"
 
 
 class FormPage(MethodView):
@@ -42,12 +41,12 @@ class FormPage(MethodView):
         tokens = Tokens(settings.secret_key, settings.token_min_age, facts, self.form_class.consent(facts))
         self.services.relays.prewarm()
         g.outcome = "shown"
-        response = Response(f"{before}{tokens.issue(new_lineage())}{after}")
+        response = Response(before + tokens.issue(new_lineage()).encode() + after)
         # The page holds nothing typed, and with `no-store` browsers forget on Back what was typed into it.
         response.headers["Cache-Control"] = "private, no-cache"
         return response
 
-    def post(self) -> ResponseReturnValue:
+    def post(self) -> Response:
         """Deliver what was typed and redirect, or show the form again and say why."""
         form = posted_form(self.form_class, self.services)
         if not is_from_our_own_page():
@@ -64,7 +63,7 @@ class FormPage(MethodView):
             return show_again(form, self.services, 503, delivery.outcome, RETRY_AFTER)
         g.outcome = delivery.outcome
         signed = sign(self.services.settings.secret_key, form.name_of_form, g.reference)
-        return redirect(url_for(f"{form.name_of_form}_sent", ref=signed), 303)
+        return Response(status=303, headers={"Location": f"/{form.name_of_form}/sent/?ref={signed}"})
 
 
 class ThankYouPage(View):
@@ -116,13 +115,13 @@ def show_again(
 
 
 @lru_cache(maxsize=64)  # one entry for each form and topic; new facts or a new frame make new ones
-def _empty_page(form_name: str, facts: Facts, frame: Frame, topic: str) -> tuple[str, str]:
+def _empty_page(form_name: str, facts: Facts, frame: Frame, topic: str) -> tuple[bytes, bytes]:
     """Return the page of a form that nobody has typed into: what stands before its token, and after it."""
     form_class = FORMS[form_name]
     prefilled = {form_class.free_text: facts.topics.get(topic, "")}
     form = form_class(facts, secret_key="", token_min_age=0, formdata=None, data=prefilled)
-    form["token"].current_token = TOKEN_PLACE
-    before, after = frame.fill(_filled_in(form, frame)).split(TOKEN_PLACE)
+    form["token"].current_token = TOKEN_PLACE.decode()
+    before, after = frame.fill(_filled_in(form, frame)).encode().split(TOKEN_PLACE)
     return before, after
 
 

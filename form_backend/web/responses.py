@@ -3,7 +3,6 @@
 After an error a posted form comes back with everything in it, even after a fault of ours.
 """
 
-import logging
 import secrets
 from contextlib import suppress
 from time import monotonic
@@ -37,9 +36,7 @@ def register(app: Flask, services: Services) -> None:
     def fail(error: Exception) -> AnyResponse:
         g.reference = reference(secrets.token_bytes(5))
         where = log.location(error.__traceback__)
-        log.event(
-            "fault", level=logging.ERROR, error=type(error).__name__, where=where, reference=g.reference
-        )
+        log.event("fault", level="error", error=type(error).__name__, where=where, reference=g.reference)
         fault = InternalServerError()
         with suppress(Exception):  # the form itself may be what fails; the error page stands in any case
             if shown := _form_again(fault, services):
@@ -48,7 +45,7 @@ def register(app: Flask, services: Services) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        response.headers.update(services.site.facts.headers)
+        response.headers.extend(services.site.facts.headers)
         response.headers.setdefault("Cache-Control", "no-store")
         if request.endpoint != "healthz":
             log.event(
