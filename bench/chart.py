@@ -32,7 +32,7 @@ text { font: 13px system-ui, sans-serif; fill: #57606a }
 def bars(metric: Metric, results: Results) -> list[tuple[str, str, float]]:
     """Return the CSS class, the name and the value of each bar."""
     rows = [("ours", "this project", results.ours)]
-    rows += [("other", name, values) for name, values in results.others.items()]
+    rows += [("other", name, values) for name, values in results.peers.items()]
     rows += [("best", "best possible", results.best_possible)]
     return [(kind, name, values[metric]) for kind, name, values in rows if metric in values]
 
@@ -58,8 +58,8 @@ def panel(metric: Metric, results: Results, target: float) -> Iterator[str]:
 
 def chart(results: Results) -> str:
     """Return the SVG file."""
-    with_target: Values = targets(results.others.values(), results.best_possible)
-    height = HEAD + STEP * (2 + len(results.others)) + GAP
+    with_target: Values = targets(results.peers.values(), results.best_possible)
+    height = HEAD + STEP * (2 + len(results.peers)) + GAP
     rows = -(-len(with_target) // COLUMNS)
     size = f"{COLUMNS * (PANEL + GAP)} {rows * height + GAP}"
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}">', f"<style>\n{STYLE}</style>"]

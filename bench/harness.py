@@ -23,6 +23,7 @@ from tests.parts.stack import environment
 
 TICKS = os.sysconf("SC_CLK_TCK")
 NO_LIMIT = "100000000 per hour"
+PLACE_OF_TOKEN = "the token goes here"  # noqa: S105 - it is where one goes, and none itself
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ class Harness:
         """Return the folder of the built site."""
         return self.folder / "site"
 
+    @property
+    def page(self) -> Path:
+        """Return the file with the page of the form, which all implementations send."""
+        return self.folder / "form.html"
+
     @classmethod
     def prepare(cls, folder: Path) -> "Harness":
         """Write the relay's certificate, its certificate authority and its password into a folder."""
@@ -148,7 +154,8 @@ class Harness:
         )
         others = {
             "PORT": str(port),
-            "PAGE": str(self.site / "enquiry/index.html"),
+            "PAGE": str(self.page),
+            "PLACE_OF_TOKEN": PLACE_OF_TOKEN,
             "SECTOR": ENQUIRY["sector"],
             "SMTP_HOST": HOST,
             "SMTP_PORT": str(relay.port),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from bench.chart import chart
-from bench.metrics import Metric, Results, Values, targets
+from bench.metrics import MICROSECONDS, Metric, Results, Values, targets
 from tests.parts.processes import ROOT
 
 DOCS = ROOT / "docs"
@@ -15,7 +15,10 @@ PICTURE = "![Bar charts: this project, the others, the best possible and the tar
 
 def conditions(load_average: float) -> str:
     """Return when and on which machine the figures were measured."""
-    when = f"{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
+    when = (
+        f"{datetime.now(UTC):%-d %B %Y}, {os.cpu_count()} cores, {system}, Python {platform.python_version()}"
+    )
     return f"{when}; load average before the start: {load_average:.2f}."
 
 
@@ -49,21 +52,62 @@ def sentences(results: Results) -> Iterator[str]:
 
 
 def figures(results: Results) -> str:
-    """Return the whole report: first the metrics with a target, then the rest."""
-    target = targets(results.others.values(), results.best_possible)
-    columns = (results.ours, *results.others.values(), results.best_possible, target)
-    rows = [
-        [
-            metric.title,
-            *(cell(metric, values) for values in columns),
-            verdict(metric, results.ours, target),
-        ]
-        for metric in [*target, *(metric for metric in results.ours if metric not in target)]
-    ]
-    headings = ["", "this project", *results.others, "best possible", "target", "result"]
+    """Return the whole report: the metrics with a target, all metrics beside the others', and the guards."""
     return "\n".join(
-        [conditions(results.load_average), "", PICTURE, "", table(headings, rows), *sentences(results)]
+        [
+            conditions(results.load_average),
+            "",
+            PICTURE,
+            "",
+            "### Against the targets",
+            "",
+            _against_targets(results),
+            "### All figures",
+            "",
+            _all_figures(results),
+            "### What each guard costs",
+            "",
+            _guards(results.guards),
+            "### The benchmark itself",
+            "",
+            *sentences(results),
+        ]
     )
+
+
+def _against_targets(results: Results) -> str:
+    target = targets(results.peers.values(), results.best_possible)
+    columns = (results.ours, *results.peers.values(), results.best_possible, target)
+    headings = ["", "this project", *results.peers, "best possible", "target", "result"]
+    return table(
+        headings,
+        [
+            [
+                metric.title,
+                *(cell(metric, values) for values in columns),
+                verdict(metric, results.ours, target),
+            ]
+            for metric in target
+        ],
+    )
+
+
+def _all_figures(results: Results) -> str:
+    columns = (results.ours, *results.peers.values(), *results.plain.values())
+    headings = ["", "this project", *results.peers, *results.plain]
+    return table(
+        headings,
+        [[metric.title, *(cell(metric, values) for values in columns)] for metric in results.ours],
+    )
+
+
+def _guards(costs: dict[str, float]) -> str:
+    """Return a table of the CPU time of one submission with each guard off; the first has all on."""
+    whole = next(iter(costs.values()), 0)
+    rows = [
+        [name, MICROSECONDS.format(cost), f"{(whole - cost) / whole:.0%}"] for name, cost in costs.items()
+    ]
+    return table(["", "CPU per submission", "saved"], rows)
 
 
 def record(part: str, text: str) -> None:

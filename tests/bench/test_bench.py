@@ -11,7 +11,7 @@ from bench import forms, report
 from bench.chart import chart
 from bench.harness import Harness
 from bench.implementations import OURS
-from bench.metrics import ONE, PLAIN, Results, Scenario, targets
+from bench.metrics import ABROAD, FAR, FETCHES, ONE, PLAIN, TLS, Results, Scenario, targets
 from devtools.loopback import HOST
 
 ENVELOPE = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\n"
@@ -68,10 +68,11 @@ def test_latency_and_relay_slow_every_submission(harness: Harness, monkeypatch: 
 
 def test_the_report_compares_each_metric_with_its_target() -> None:
     """A value half as good as its target is "missed, 0.50"; the chart has a panel for each target."""
-    best = {ONE.p50: 20.0}
-    target = targets([], best)
+    best = {ONE.p50: 20.0, ABROAD.p50: 150.0}
+    peer = dict.fromkeys((FAR.rate, TLS.rate, TLS.cpu, FETCHES.cpu), 100.0)
+    target = targets([peer], best)
     half = {metric: value * (2 if metric.less_is_better else 0.5) for metric, value in target.items()}
-    results = Results(half, {}, {"Other": "not installed"}, best, {}, {}, 0)
+    results = Results(half, {"Peer": peer}, {}, {"all": 2.0}, {"Other": "not installed"}, best, {}, {}, 0)
 
     assert report.figures(results).count("missed, 0.50") == len(target)
     assert "Other was not measured: not installed" in report.figures(results)
