@@ -32,6 +32,8 @@ from pelican.log import init as init_logging
 from pelican.readers import BaseReader, Readers
 from pelican.settings import Settings, read_settings
 
+from devtools.editor import on_terminal
+
 ROOT = Path.cwd()
 CODE = ("pelicanconf.py", "plugins/**/*.py", "form_backend/labels.py")
 CACHE = Path(".cache")
@@ -57,7 +59,7 @@ class Mistakes(logging.Handler):
     def add(self, text: str) -> None:
         """Add a mistake in one line, with paths as people know them."""
         line = " ".join(text.replace(f"{ROOT}/", "").split())
-        print(line, file=sys.stderr)
+        print(on_terminal(line) if sys.stderr.isatty() else line, file=sys.stderr)
         self.lines.append(line)
 
 

@@ -33,8 +33,23 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def changed() -> list[str]:
     """Return the files in content/ that are changed or new, and not committed."""
-    lines = git("status", "--porcelain", "--untracked-files=all", "--no-renames", "--", "content").split("\n")
-    return [line[3:].strip('"') for line in lines if line]
+    # Without the lock that a look takes by itself: the preview looks while somebody hands in.
+    look = ("--no-optional-locks", "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    return [entry[3:] for entry in git(*look, "--", "content").split("\0") if entry]
+
+
+def state() -> str:
+    """Say which branch this is and how much of it is not handed in; nothing where git knows nothing."""
+    try:
+        branch = git("branch", "--show-current") or "none"
+        only_here = ("HEAD", "--not", "--remotes")
+        committed = git("log", *only_here, "--format=", "--name-only", "-z", "--", "content")
+        files = {*changed(), *committed.split("\0")} - {""}
+    except (OSError, SystemExit):
+        return ""
+    if not files:
+        return f"Branch {branch}: nothing to hand in"
+    return f"Branch {branch}: {len(files)} file{'s' * (len(files) > 1)} changed and not handed in"
 
 
 def begin(name: str) -> None:

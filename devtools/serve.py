@@ -31,6 +31,7 @@ from typing import IO, Any
 import landlockpy
 from watchfiles import watch
 
+from devtools import editor
 from devtools.front import Builds, create_front
 from devtools.loopback import HOST, quiet_server, refuse_taken_ports
 
@@ -212,6 +213,7 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=8000, help="the first of four ports (default 8000)")
     port = parser.parse_args().port
+    editor.check()
     cure = f"end what uses it, or take others with `make serve PORT={port + 100}`"
     refuse_taken_ports(range(port, port + 4), cure)
     for number in SIGNALS:

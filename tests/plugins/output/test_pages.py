@@ -409,12 +409,15 @@ def test_builds_are_reproducible(site: Path, tmp_path: Path) -> None:
     assert files_of(tmp_path) == files_of(site)
 
 
-def test_reload_script(tmp_path: Path) -> None:
-    """The development site loads the reload script; the production site does not."""
+def test_reload_script(site: Path, tmp_path: Path) -> None:
+    """The development site loads the reload script and names a page's file; the production site neither."""
     build(tmp_path, settings="pelicanconf.py")
     home = Page("/", (tmp_path / "index.html").read_text("utf-8"))
 
     assert home.find("//script/@src") == ["/live-reload.js"]
+    assert home.find("//script/@data-file") == ["content/pages/home.md"]
+    for path in addresses(site).values():
+        assert not re.search("live-reload|data-file|content/pages", path.read_text("utf-8")), path
 
 
 def test_drafts_stay_in_preview(tmp_path: Path) -> None:
