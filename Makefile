@@ -52,7 +52,7 @@ test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes opti
 	@devtools/debian-packages.sh chromium dovecot-core fonts-liberation git libnginx-mod-http-brotli-static \
 		libsasl2-modules nginx openssl postfix redis-server sasl2-bin slowhttptest strace systemd w3m || \
 		echo "The tests that need them are skipped."
-	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
+	@$(RUN) pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal $(PYTEST_ARGS)
 
 machine-test: .venv/dev.installed ## set up a real Debian 13 in a virtual machine and try all of production in it (15 minutes)
 	@devtools/debian-packages.sh curl dnsmasq-base e2fsprogs git mmdebstrap openssh-client pebble qemu-system-x86

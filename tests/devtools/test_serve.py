@@ -614,6 +614,55 @@ def test_removed_and_replaced_files(builder: Builder) -> None:
     assert not list(shown.glob("a-*.webp"))
 
 
+# Python runs this first: what only Linux has is missing, as are all programs.
+ELSEWHERE = """
+import os, select, signal, sys
+
+class Missing:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in {"landlockpy", "prctl", "systemd"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+for module in (os, select, signal):
+    for name in dir(module):
+        if name.startswith(("epoll", "EPOLL", "eventfd", "memfd", "pidfd", "sched_", "splice")):
+            delattr(module, name)
+"""
+
+
+def test_without_what_only_linux_has(folder: Path) -> None:
+    """What editors run works without Linux's own libraries and programs; a line says what is left out."""
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere/sitecustomize.py").write_text(ELSEWHERE, "utf-8")
+    environment = {"PATH": "", "PYTHONPATH": str(folder / "elsewhere")}
+    for command in ("devtools.new_page statement -- ", "pelican -s publishconf.py --fatal warnings"):
+        subprocess.run(
+            [sys.executable, "-m", *command.split(" ")],
+            cwd=folder / "copy",
+            env=os.environ | environment,
+            check=True,
+            capture_output=True,
+        )
+    with serving(folder, **environment) as development:
+        until(lambda: len(development.printed) == 5)
+        append(development.root / HOME_PAGE, "\n\nJust written.\n")
+
+        until(lambda: "Just written." in development.get("/").text)
+        assert development.send(WORDS).status_code == 303
+        assert WORDS["email"] in development.get("/outbox/1/").text
+        assert [line.split(":")[0] for line in development.printed[3:]] == [
+            "Without the sandbox",
+            "Without setpriv",
+        ]
+        assert '"event": "unsandboxed"' in "\n".join(development.complaints)
+
+        development.process.send_signal(signal.SIGINT)
+
+        assert development.process.wait(timeout=20) == 0
+        assert development.processes == []
+
+
 def test_backend_is_restarted(development: Development) -> None:
     """A mistake in the form backend leaves the static frame with status 503; correcting it is enough."""
     module = development.root / "form_backend/__init__.py"
