@@ -7,9 +7,7 @@ import argparse
 import subprocess
 from pathlib import Path
 
-from pelican.utils import slugify
-
-from devtools.new_page import FOR_NAMES
+from devtools.names import name_of
 from plugins.reading.document import read_text
 from plugins.reading.typed import CONFLICT_CURE, conflict_lines
 
@@ -54,7 +52,7 @@ def state() -> str:
 
 def begin(name: str) -> None:
     """Begin a change from what is online, or go on with one of that name."""
-    branch = slugify(name, FOR_NAMES)
+    branch = name_of(name)
     if not branch or branch == MAIN:
         raise SystemExit('Give the change a name, like make begin NAME="new words for contact"')
     if files := changed():

@@ -336,6 +336,25 @@ def test_saving_reloads(development: Development) -> None:
     assert '<script src="/live-reload.js" ' in development.get("/").text
 
 
+def test_start_with_a_mistake(folder: Path) -> None:
+    """Where the facts cannot be read at the start, the mistake is told; once corrected, all is served."""
+    facts = folder / "copy/content/organisation.toml"
+    good = facts.read_text("utf-8")
+    facts.write_text(f"[[\n{good}", "utf-8")
+    development = start(folder, free_ports())
+    try:
+        until(
+            lambda: any(line.startswith("content/organisation.toml:1: ") for line in development.complaints)
+        )
+        facts.write_text(good, "utf-8")
+        until(lambda: len(development.printed) >= 3)
+
+        assert development.get("/").status_code == 200
+    finally:
+        development.process.send_signal(signal.SIGINT)
+        development.process.wait(timeout=60)
+
+
 def test_open_pages_are_renewed(development: Development, browser: Browser) -> None:
     """Saved words appear in an open page without a reload, and an open form keeps what was typed."""
     page, form = (browser.new_page(base_url=development.address("")) for _ in range(2))
