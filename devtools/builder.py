@@ -33,6 +33,7 @@ from pelican.readers import BaseReader, Readers
 from pelican.settings import Settings, read_settings
 
 from devtools.editor import on_terminal
+from plugins.checks import spelling
 
 ROOT = Path.cwd()
 CODE = ("pelicanconf.py", "plugins/**/*.py", "form_backend/labels.py")
@@ -167,6 +168,7 @@ def warm_up() -> None:
     console.quiet = True
     console.print("This loads what the first line on a terminal needs.")
     import_module("pelican.plugins.precompress")  # which Pelican loads wherever it is installed
+    spelling.dictionary()
     logging.disable()
     with suppress(Exception, SystemExit):
         settings = fast_settings()
