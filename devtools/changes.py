@@ -115,6 +115,7 @@ def undo(what: str) -> None:
     if what and not what.startswith("content"):
         undo_online(what)
     elif chosen := [name for name in files if not what or name == what]:
+        git("reset", "--quiet", "--", "content")  # a file that git itself has moved cannot be put away
         git("stash", "push", "--quiet", "--include-untracked", "--", *chosen)
         print(f"Taken back: {', '.join(chosen)}.")
         print(f"If you want them after all: {RESTORE}")

@@ -150,6 +150,15 @@ def test_undo(editors: tuple[Editor, Editor]) -> None:
 
     assert new.exists()
 
+    first.git("mv", PAGE, "content/pages/reach-us.md")
+
+    assert f"Taken back: {PAGE}, content/pages/reach-us.md, content/news/new.md." in first.make("undo")
+    assert first.page.read_text("utf-8") == before
+
+    first.git("stash", "pop")
+    first.git("checkout", PAGE)
+    (first.folder / "content/pages/reach-us.md").unlink()
+
     first.make("hand-in", "MESSAGE=A new article")
     merge(first)
     listed = second.make("undo")

@@ -283,7 +283,7 @@ TEXTS: list[tuple[str, ...]] = [
         '4: A letter was lost here, and shows as "\N{REPLACEMENT CHARACTER}". Type it again.',
     ),
     ("Welders \N{MAN}\N{ZERO WIDTH JOINER}\N{WRENCH}.",),
-    ("<<<<<<< HEAD\nOurs.\n=======\nTheirs.\n>>>>>>> new-words", f"4: {CONFLICT_CURE}", f"4: {MAIN_HEADING}"),
+    ("<<<<<<< HEAD\nOurs.\n=======\nTheirs.\n>>>>>>> new-words", f"4: {CONFLICT_CURE}"),
 ]
 
 
