@@ -33,7 +33,6 @@ from pelican.readers import BaseReader, Readers
 from pelican.settings import Settings, read_settings
 
 from devtools.editor import on_terminal
-from plugins.checks import spelling
 
 ROOT = Path.cwd()
 CODE = ("pelicanconf.py", "plugins/**/*.py", "form_backend/labels.py")
@@ -168,9 +167,9 @@ def warm_up() -> None:
     console.quiet = True
     console.print("This loads what the first line on a terminal needs.")
     import_module("pelican.plugins.precompress")  # which Pelican loads wherever it is installed
-    spelling.dictionary()
     logging.disable()
     with suppress(Exception, SystemExit):
+        import_module("plugins.checks.spelling").dictionary()
         settings = fast_settings()
         Pelican(settings)
         Readers(settings).read_file(settings["PATH"], max(Path(settings["PATH"], "privacy").glob("*.md")))

@@ -5,8 +5,8 @@ old address is redirected, every page has the headers of form.json, a missing pa
 form backend is down, the form's static frame with its fallback is served with status 503.
 
 It also tells open pages of new builds and of mistakes: they include /live-reload.js, which listens to
-/live-reload, a stream of server-sent events that name the last good build, the mistakes, the page's file and
-what is not handed in.
+/live-reload, a stream of server-sent events that name the last good build, the mistakes, a link to the
+page's file, and what is not handed in.
 """
 
 from __future__ import annotations
