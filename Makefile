@@ -11,6 +11,8 @@ RUN := .venv/bin/python -m
 TEMPLATES := theme/templates form_backend/templates devtools/templates
 # What was given to a variable, as it was typed, for the shell: a dollar sign means nothing.
 typed = '$(subst ','\'',$(value $(1)))'
+# Nothing keeps make from a last line like "make: *** [Makefile:37: undo] Error 1", so editors are told what it is.
+or_say = || { echo 'What to do is said above. The line below comes from make, and says no more.' >&2; exit 1; }
 LOCK := $(RUN) uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	--python-version 3.11 pyproject.toml
 
@@ -21,34 +23,36 @@ serve: .venv/serve.installed ## serve the site, the forms and a mail catcher on 
 	@exec $(RUN) devtools.serve --port $(PORT)
 
 new-article: .venv/serve.installed ## begin a news article (TITLE="Why pipes age")
-	@$(RUN) devtools.new_page article -- $(call typed,TITLE)
+	@$(RUN) devtools.new_page article -- $(call typed,TITLE) $(or_say)
 
 add-picture: .venv/serve.installed ## take a picture from a camera or telephone (FILE="~/Pictures/IMG_2041.HEIC")
-	@$(RUN) devtools.add_picture -- $(call typed,FILE)
+	@$(RUN) devtools.add_picture -- $(call typed,FILE) $(or_say)
 
 new-notice: .venv/serve.installed ## begin a security-breach notice (TITLE="A laptop was stolen")
-	@$(RUN) devtools.new_page notice -- $(call typed,TITLE)
+	@$(RUN) devtools.new_page notice -- $(call typed,TITLE) $(or_say)
 
 new-statement: .venv/serve.installed ## begin a new version of the privacy statement (DATE=2027-06-01)
-	@$(RUN) devtools.new_page statement -- $(call typed,DATE)
+	@$(RUN) devtools.new_page statement -- $(call typed,DATE) $(or_say)
 
 begin: .venv/serve.installed ## begin a change, or go on with one (NAME="new words")
-	@$(RUN) devtools.changes begin -- $(call typed,NAME)
+	@$(RUN) devtools.changes begin -- $(call typed,NAME) $(or_say)
 
 hand-in: build ## build, and hand in what you changed in content/ (MESSAGE="Say when we answer")
-	@$(RUN) devtools.changes hand-in -- $(call typed,MESSAGE)
+	@$(RUN) devtools.changes hand-in -- $(call typed,MESSAGE) $(or_say)
 
 undo: .venv/serve.installed ## take back what is not handed in, or undo a change (WHAT=content/pages/contact.md)
-	@$(RUN) devtools.changes undo -- $(call typed,WHAT)
+	@$(RUN) devtools.changes undo -- $(call typed,WHAT) $(or_say)
 
 build: .venv/serve.installed ## build the production site into output/ (SITE_DATE=2027-01-31 builds it as of that day)
-	@$(RUN) pelican -s publishconf.py --fatal warnings --log-handler plain
+	@# Pelican's own closing line, on standard output, counts "hidden articles".
+	@$(RUN) pelican -s publishconf.py --fatal warnings --log-handler plain >/dev/null $(or_say)
+	@echo "Built: the website is in output/."
 
 test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes options to pytest)
 	@devtools/debian-packages.sh chromium dovecot-core fonts-liberation git libnginx-mod-http-brotli-static \
 		libsasl2-modules nginx openssl postfix redis-server sasl2-bin slowhttptest strace systemd w3m || \
 		echo "The tests that need them are skipped."
-	@$(RUN) pytest -n $$((2 * $$(nproc))) --dist worksteal $(PYTEST_ARGS)
+	@$(RUN) pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal $(PYTEST_ARGS)
 
 machine-test: .venv/dev.installed ## set up a real Debian 13 in a virtual machine and try all of production in it (15 minutes)
 	@devtools/debian-packages.sh curl dnsmasq-base e2fsprogs git mmdebstrap openssh-client pebble qemu-system-x86

@@ -34,7 +34,7 @@ SITENAME = AUTHOR = ORGANISATION["name"]
 SITEURL = ""
 DEFAULT_LANG = "en"
 DEFAULT_DATE_FORMAT = "%-d %B %Y"
-LOCALE = ("C.UTF-8",)
+LOCALE = ("C.UTF-8", "en_US.UTF-8")  # a Mac may have only the second, which writes days alike
 
 PATH = "content"
 OUTPUT_PATH = "preview"

@@ -7,11 +7,10 @@ import argparse
 from io import BytesIO
 from pathlib import Path
 
-from pelican.utils import slugify
 from PIL import Image, ImageCms
 from pillow_heif import register_heif_opener
 
-from devtools.new_page import FOR_NAMES
+from devtools.names import name_of
 from plugins.pictures.encode import clean
 
 IMAGES = Path("content/images")
@@ -71,7 +70,7 @@ def main() -> None:
         picture = picture.resize(
             (WIDEST, round(picture.height * WIDEST / picture.width)), Image.Resampling.LANCZOS
         )
-    name = slugify(file.stem, FOR_NAMES) or "picture"
+    name = name_of(file.stem) or "picture"
     path = IMAGES / f"{name}.{'png' if picture.mode == 'RGBA' else 'jpg'}"
     IMAGES.mkdir(exist_ok=True)
     if path.exists() and not (file.exists() and path.samefile(file)):

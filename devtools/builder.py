@@ -32,6 +32,8 @@ from pelican.log import init as init_logging
 from pelican.readers import BaseReader, Readers
 from pelican.settings import Settings, read_settings
 
+from devtools.editor import on_terminal
+
 ROOT = Path.cwd()
 CODE = ("pelicanconf.py", "plugins/**/*.py", "form_backend/labels.py")
 CACHE = Path(".cache")
@@ -57,7 +59,7 @@ class Mistakes(logging.Handler):
     def add(self, text: str) -> None:
         """Add a mistake in one line, with paths as people know them."""
         line = " ".join(text.replace(f"{ROOT}/", "").split())
-        print(line, file=sys.stderr)
+        print(on_terminal(line) if sys.stderr.isatty() else line, file=sys.stderr)
         self.lines.append(line)
 
 
@@ -167,6 +169,7 @@ def warm_up() -> None:
     import_module("pelican.plugins.precompress")  # which Pelican loads wherever it is installed
     logging.disable()
     with suppress(Exception, SystemExit):
+        import_module("plugins.checks.spelling").dictionary()
         settings = fast_settings()
         Pelican(settings)
         Readers(settings).read_file(settings["PATH"], max(Path(settings["PATH"], "privacy").glob("*.md")))

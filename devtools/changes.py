@@ -7,9 +7,7 @@ import argparse
 import subprocess
 from pathlib import Path
 
-from pelican.utils import slugify
-
-from devtools.new_page import FOR_NAMES
+from devtools.names import name_of
 from plugins.reading.document import read_text
 from plugins.reading.typed import CONFLICT_CURE, conflict_lines
 
@@ -33,13 +31,28 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def changed() -> list[str]:
     """Return the files in content/ that are changed or new, and not committed."""
-    lines = git("status", "--porcelain", "--untracked-files=all", "--no-renames", "--", "content").split("\n")
-    return [line[3:].strip('"') for line in lines if line]
+    # Without the lock that a look takes by itself: the preview looks while somebody hands in.
+    look = ("--no-optional-locks", "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    return [entry[3:] for entry in git(*look, "--", "content").split("\0") if entry]
+
+
+def state() -> str:
+    """Say which branch this is and how much of it is not handed in; nothing where git knows nothing."""
+    try:
+        branch = git("branch", "--show-current") or "none"
+        only_here = ("HEAD", "--not", "--remotes")
+        committed = git("log", *only_here, "--format=", "--name-only", "-z", "--", "content")
+        files = {*changed(), *committed.split("\0")} - {""}
+    except (OSError, SystemExit):
+        return ""
+    if not files:
+        return f"Branch {branch}: nothing to hand in"
+    return f"Branch {branch}: {len(files)} file{'s' * (len(files) > 1)} changed and not handed in"
 
 
 def begin(name: str) -> None:
     """Begin a change from what is online, or go on with one of that name."""
-    branch = slugify(name, FOR_NAMES)
+    branch = name_of(name)
     if not branch or branch == MAIN:
         raise SystemExit('Give the change a name, like make begin NAME="new words for contact"')
     if files := changed():
@@ -102,6 +115,7 @@ def undo(what: str) -> None:
     if what and not what.startswith("content"):
         undo_online(what)
     elif chosen := [name for name in files if not what or name == what]:
+        git("reset", "--quiet", "--", "content")  # a file that git itself has moved cannot be put away
         git("stash", "push", "--quiet", "--include-untracked", "--", *chosen)
         print(f"Taken back: {', '.join(chosen)}.")
         print(f"If you want them after all: {RESTORE}")

@@ -5,7 +5,8 @@ old address is redirected, every page has the headers of form.json, a missing pa
 form backend is down, the form's static frame with its fallback is served with status 503.
 
 It also tells open pages of new builds and of mistakes: they include /live-reload.js, which listens to
-/live-reload, a stream of server-sent events that name the last good build and the mistakes.
+/live-reload, a stream of server-sent events that name the last good build, the mistakes, a link to the
+page's file, and what is not handed in.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from werkzeug.exceptions import NotFound
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 from werkzeug.security import safe_join
 from werkzeug.utils import redirect
+
+from devtools import editor
+from devtools.changes import state
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -46,18 +50,23 @@ class Builds:
         """Tell every open page the result of a build."""
         with self.changed:
             self.shown = str(time.time_ns()) if built else self.shown
-            self.latest = json.dumps({"shown": self.shown, "built": built, "mistakes": mistakes})
+            parts = [editor.parts(mistake) for mistake in mistakes]
+            self.latest: dict[str, Any] = {"shown": self.shown, "built": built, "mistakes": parts}
             self.changed.notify_all()
 
-    def events(self) -> Iterator[str]:
-        """Yield the latest result, then each new one; repeat it every ten seconds to notice who left."""
-        told = ""
+    def events(self, file: str) -> Iterator[str]:
+        """Yield the latest result, then each new one, to a file's page; repeat it every ten seconds.
+
+        So whoever left is noticed, and what git says stays true.
+        """
+        told: dict[str, Any] = {}
         while True:
             with self.changed:
-                if self.latest == told:
+                if self.latest is told:
                     self.changed.wait(timeout=10)
                 told = self.latest
-            yield f"data: {told}\n\n"
+            page = {"link": editor.link(file), "state": state()}
+            yield f"data: {json.dumps(told | page)}\n\n"
 
 
 def create_front(
@@ -76,7 +85,7 @@ def create_front(
         if builds and path == "/live-reload.js":
             return Response(LIVE_RELOAD.read_bytes(), mimetype="text/javascript")
         if builds and path == "/live-reload":
-            return Response(builds.events(), mimetype="text/event-stream")
+            return Response(builds.events(request.args.get("file", "")), mimetype="text/event-stream")
         return static(site, request)
 
     return front

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from pelican.utils import slugify
 
+from devtools.names import name_of
 from pelicanconf import ORGANISATION, SITE_DATE
 from plugins.reading.document import read_document
 
@@ -21,7 +21,6 @@ TEMPLATES = Environment(
     undefined=StrictUndefined,
     keep_trailing_newline=True,
 )
-FOR_NAMES = [("'", ""), ("[^a-z0-9]+", "-"), ("^-|-$", "")]
 DECISIONS = "Decisions: [Your list: what has to be decided before this is published. Only drafts show it.]"
 AHEAD = timedelta(days=30)  # between today and a new statement, for people to read it
 BANNER = timedelta(days=90)
@@ -57,7 +56,7 @@ KINDS = {begin.__name__: begin for begin in (article, notice, statement)}
 
 def name_for(title: str) -> str:
     """Return the name of the file, and so its address: the title's letters and digits."""
-    if name := str(slugify(title, FOR_NAMES)):
+    if name := name_of(title):
         return name
     raise SystemExit(
         'The title is missing, and the address is made from it. Give one, like TITLE="Why pipes age".'

@@ -28,9 +28,9 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
-import landlockpy
 from watchfiles import watch
 
+from devtools import editor
 from devtools.front import Builds, create_front
 from devtools.loopback import HOST, quiet_server, refuse_taken_ports
 
@@ -42,7 +42,7 @@ FORM_SOURCES = [Path(name).resolve() for name in ("form_backend", "deploy")]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECRET = secrets.token_urlsafe(32)  # outlives a restart of the form backend, so an open form still sends
 LANDLOCK_WITH_TCP = 4  # since Linux 6.7
-SETPRIV = shutil.which("setpriv")  # part of every Debian
+SETPRIV = shutil.which("setpriv")  # Linux's alone
 PYTHON = [*([SETPRIV, "--pdeathsig", "TERM"] if SETPRIV else []), sys.executable, "-m"]
 
 
@@ -113,7 +113,8 @@ class FormBackend:
     def start(self) -> bool:
         """Start it, after ending the one that runs, and return whether it serves."""
         self.stack.close()
-        command = ["gunicorn", "-c", "deploy/gunicorn.conf.py"]
+        # What the configuration names in its stead is Linux's.
+        command = ["gunicorn", "-c", "deploy/gunicorn.conf.py", "--worker-tmp-dir", str(PREVIEW)]
         self.process = self.stack.enter_context(running(*command, env=form_environment(self.port)))
         self.serves = answers(self.process, self.port + 1, "/healthz")
         return self.serves
@@ -161,8 +162,19 @@ def announce(port: int) -> None:
     print(f"Site    http://{HOST}:{port}/")
     print(f"Form    http://{HOST}:{port}/enquiry/")
     print(f"Outbox  http://{HOST}:{port}/outbox/", flush=True)
-    if landlockpy.abi_version() < LANDLOCK_WITH_TCP:
-        print("Without the sandbox: this kernel cannot enforce it (Linux 6.7 and newer can).", flush=True)
+    if landlock_version() < LANDLOCK_WITH_TCP:
+        print("Without the sandbox: only Linux 6.7 and newer can enforce it.", flush=True)
+    if not SETPRIV:
+        print("Without setpriv: end this with Ctrl and C, or parts of it stay.", flush=True)
+
+
+def landlock_version() -> int:
+    """Return the version of Landlock in this kernel, or 0 where there is none, or no library for it."""
+    try:
+        from landlockpy import abi_version  # noqa: PLC0415 - which may be missing
+    except ImportError:
+        return 0
+    return abi_version()
 
 
 def serve(port: int, processes: ExitStack) -> None:
@@ -212,6 +224,7 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=8000, help="the first of four ports (default 8000)")
     port = parser.parse_args().port
+    editor.check()
     cure = f"end what uses it, or take others with `make serve PORT={port + 100}`"
     refuse_taken_ports(range(port, port + 4), cure)
     for number in SIGNALS:

@@ -7,32 +7,25 @@ Reading stays free, since frames come and go and name look-up reads files of its
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from landlockpy import AccessFS, AccessNet, Ruleset, Scope, abi_version
-
 from form_backend import log
 from form_backend.settings import Settings, SettingsError
 
-WRITING = (
-    AccessFS.WRITE_FILE
-    | AccessFS.TRUNCATE
-    | AccessFS.REMOVE_DIR
-    | AccessFS.REMOVE_FILE
-    | AccessFS.MAKE_CHAR
-    | AccessFS.MAKE_DIR
-    | AccessFS.MAKE_REG
-    | AccessFS.MAKE_SOCK
-    | AccessFS.MAKE_FIFO
-    | AccessFS.MAKE_BLOCK
-    | AccessFS.MAKE_SYM
-    | AccessFS.REFER
-)
 NEEDED_ABI = 4  # Landlock's version in Linux 6.7: the first with rules for TCP
 REDIS_PORT = 6379
 
 
+def is_enforceable() -> bool:
+    """Tell whether this kernel can enforce the sandbox."""
+    try:
+        from landlockpy import abi_version  # noqa: PLC0415 - which a developer's machine may lack
+    except ImportError:
+        return False
+    return abi_version() >= NEEDED_ABI
+
+
 def check(settings: Settings) -> None:
     """End with a SettingsError where the sandbox is required and this kernel cannot enforce it."""
-    if settings.require_sandbox and abi_version() < NEEDED_ABI:
+    if settings.require_sandbox and not is_enforceable():
         raise SettingsError(
             "FLASK_REQUIRE_SANDBOX",
             "is on, but this kernel cannot enforce the sandbox: use Linux 6.7 or newer with Landlock, "
@@ -43,10 +36,10 @@ def check(settings: Settings) -> None:
 def enter(settings: Settings) -> None:
     """Give the rights up for good; without the sandbox, where it is not required, say so in the log."""
     check(settings)
-    if abi_version() < NEEDED_ABI:
-        log.event("unsandboxed", level="warning")
-    else:
+    if is_enforceable():
         _restrict(_ports(settings))
+    else:
+        log.event("unsandboxed", level="warning")
 
 
 def _ports(settings: Settings) -> set[int]:
@@ -57,7 +50,23 @@ def _ports(settings: Settings) -> set[int]:
 
 
 def _restrict(ports: Iterable[int]) -> None:
-    with Ruleset(handled_fs=WRITING, handled_net=AccessNet.CONNECT_TCP, best_effort=False) as relied_on:
+    from landlockpy import AccessFS, AccessNet, Ruleset, Scope  # noqa: PLC0415 - only where there is Landlock
+
+    writing = (
+        AccessFS.WRITE_FILE
+        | AccessFS.TRUNCATE
+        | AccessFS.REMOVE_DIR
+        | AccessFS.REMOVE_FILE
+        | AccessFS.MAKE_CHAR
+        | AccessFS.MAKE_DIR
+        | AccessFS.MAKE_REG
+        | AccessFS.MAKE_SOCK
+        | AccessFS.MAKE_FIFO
+        | AccessFS.MAKE_BLOCK
+        | AccessFS.MAKE_SYM
+        | AccessFS.REFER
+    )
+    with Ruleset(handled_fs=writing, handled_net=AccessNet.CONNECT_TCP, best_effort=False) as relied_on:
         for port in ports:
             relied_on.allow_port(port, AccessNet.CONNECT_TCP)
         relied_on.restrict()

@@ -1,5 +1,6 @@
 """Fixtures: the site built once, the form backend as in production, relays on loopback, a browser."""
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from tests.parts.stack import Backend, Serve, build, gunicorn, once, website
 from tests.parts.store import StoreServer
 
 pytest_plugins = ["tests.parts.promises"]
+os.environ.pop("GITHUB_ACTIONS", None)  # with it, each build of a test would say more
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]

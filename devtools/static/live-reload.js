@@ -1,22 +1,25 @@
-// Renews an open page when there is a new build, and shows what is wrong over the last good one.
+// Renews an open page when there is a new build, shows what is wrong over the last good one, and at its foot where it comes from.
 "use strict";
 
 const STYLE = `
-  :host {
-    all: initial; position: fixed; inset: auto 0 0; z-index: 2147483647; max-height: 60vh; overflow: auto;
-    color-scheme: light dark; color: CanvasText; background: Canvas; border-top: .4rem solid light-dark(#b3261e, #f2928c);
-    box-shadow: 0 0 1.5rem #0008; font: 1rem/1.5 system-ui, sans-serif;
+  :host { all: initial; display: block; color-scheme: light dark; color: CanvasText; background: Canvas; font: 1rem/1.5 system-ui, sans-serif; }
+  :host([role=alert]) {
+    position: fixed; inset: auto 0 0; z-index: 2147483647; max-height: 60vh; overflow: auto;
+    border-top: .4rem solid light-dark(#b3261e, #f2928c); box-shadow: 0 0 1.5rem #0008;
   }
-  section { max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+  section, p { max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+  p { display: flex; flex-wrap: wrap; justify-content: center; gap: 0 2rem; padding: .5rem 1rem; font-size: .875rem; }
   button { float: right; margin-left: 1rem; padding: .4rem 1rem; font: inherit; }
   h2 { margin: 0; font-size: 1.2rem; }
   ol { margin: .5rem 0 0; padding-left: 2rem; }
   li { margin: .5rem 0; }
+  a { color: LinkText; }
   code { font: .95em ui-monospace, monospace; font-weight: bold; }
   :host(:focus-visible), :focus-visible { outline: 3px solid; outline-offset: -3px; }
+  @media print { :host { display: none; } }
 `;
-const PLACE = /^(\S+?:\d+): /;
-let shown, source, panel;
+const { file } = document.currentScript.dataset;
+let shown, told, source, panel, foot;
 
 function element(name, ...children) {
   const made = document.createElement(name);
@@ -24,9 +27,26 @@ function element(name, ...children) {
   return made;
 }
 
-function item(mistake) {
-  const [, place] = PLACE.exec(mistake) ?? [];
-  return place ? element("li", element("code", place), mistake.slice(place.length)) : element("li", mistake);
+// What is no part of the site has styles of its own, and the site's do not reach it.
+function addedToPage(role, label, content) {
+  const host = element("div");
+  const style = new CSSStyleSheet();
+  style.replaceSync(STYLE);
+  host.attachShadow({ mode: "open" }).adoptedStyleSheets = [style];
+  host.setAttribute("role", role);
+  host.setAttribute("aria-label", label);
+  host.shadowRoot.append(content);
+  document.body.append(host);
+  return host;
+}
+
+function placed(place, link) {
+  const code = element("code", place);
+  return link ? Object.assign(element("a", code), { href: link }) : code;
+}
+
+function item({ place, link, sentences }) {
+  return element("li", placed(place, link), sentences);
 }
 
 function hide(mistakes) {
@@ -34,7 +54,10 @@ function hide(mistakes) {
   sessionStorage.hiddenMistakes = mistakes; // they stay hidden until they change
 }
 
-function show({ built, mistakes }) {
+function show({ built, mistakes, link, state }) {
+  foot?.remove();
+  foot = addedToPage("complementary", "Preview", element("p", placed(file, link), ...(state ? [element("span", state)] : [])));
+  foot.id = "preview";
   panel?.remove();
   const key = JSON.stringify(mistakes);
   if (key === sessionStorage.hiddenMistakes) return;
@@ -43,18 +66,11 @@ function show({ built, mistakes }) {
   const button = element("button", "Hide");
   const news = built ? "Put right before this is published:" : "Not built. You see the last good page. Put right:";
   const box = element("section", button, element("h2", news), element("ol", ...mistakes.map(item)));
-  const style = new CSSStyleSheet();
-  style.replaceSync(STYLE);
-  panel = element("div");
+  panel = addedToPage("alert", "Mistakes", box);
   panel.id = "mistakes";
   panel.tabIndex = 0; // so that the keyboard can scroll it
-  panel.attachShadow({ mode: "open" }).adoptedStyleSheets = [style];
-  panel.setAttribute("role", "alert");
-  panel.setAttribute("aria-label", "Mistakes");
-  panel.shadowRoot.append(box);
   button.onclick = () => hide(key);
   panel.onkeydown = ({ key: pressed }) => pressed === "Escape" && hide(key);
-  document.body.append(panel);
 }
 
 // To put a new page's words into the open one takes half as long as to load it, and keeps what was typed.
@@ -73,8 +89,10 @@ async function renew(build) {
 }
 
 function listen() {
-  source = new EventSource("/live-reload");
+  source = new EventSource(`/live-reload?file=${encodeURIComponent(file)}`);
   source.onmessage = ({ data }) => {
+    if (data === told) return;
+    told = data;
     const build = JSON.parse(data);
     shown ??= build.shown;
     if (build.shown === shown) show(build);

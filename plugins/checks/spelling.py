@@ -1,6 +1,9 @@
-"""Spelling: words that codespell knows as misspellings, less those in content/words.txt.
+"""Spelling: known misspellings, and what is one letter away from a common word, less content/words.txt.
 
-codespell comes with what `make build` needs. The production machine does without: what reaches it was checked
+codespell lists misspellings; pyspellchecker counts how often words occur. A word that neither knows is right
+unless it is close to a common one: names and terms are many, and a false alarm keeps a page offline.
+
+Both come with what `make build` needs. The production machine does without: what reaches it was checked
 before, and a breach notice must not wait for a comma.
 """
 
@@ -10,9 +13,13 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from plugins.reading.mistakes import Mistake
 from plugins.reading.site import Site
+
+if TYPE_CHECKING:
+    from spellchecker import SpellChecker
 
 WORDS = "words.txt"
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -23,20 +30,55 @@ NOT_PROSE = re.compile(
     | \{:[^}\n]*\}  # attributes
     | \]\([^)\n]*\) | \S*(?:://|@)\S*  # addresses of pages and people
     | <[^>\n]*>
+    | (?i:lorem\ ipsum) | \S*\N{REPLACEMENT CHARACTER}\S*  # which other checks tell
     """,
     re.MULTILINE | re.VERBOSE,
 )
 
+A_NAME = re.compile(r"(?<=[^\W_] )[A-Z]|(?<=, )[A-Z]|\w+[A-Z]")  # a capital in a sentence or in a word
+SHORTEST = 5  # letters: what is shorter is close to too much
+COMMON = 100  # times that pyspellchecker counted; it counted "kiloliter" 50 times, and "engineers" 7,704
+FAR_MORE = 20  # times as common
+
 Misspelt = tuple[int, str, str]
-"""A line, the word as it stands there, and what codespell would write."""
+"""A line, the word as it stands there, and what may be meant by it, as codespell lists it."""
+
+
+def codespell(name: str) -> list[str]:
+    """Return a list of codespell's: each misspelling, an arrow and what it may stand for."""
+    package = find_spec("codespell_lib")
+    folders = package and package.submodule_search_locations
+    file = Path(folders[0], f"data/dictionary{name}.txt") if folders else None
+    return file.read_text("utf-8").splitlines() if file else []
+
+
+@cache
+def common_words() -> "SpellChecker | None":
+    """Return what knows how common a word is and which words are close to it."""
+    if not find_spec("spellchecker"):
+        return None
+    from spellchecker import SpellChecker  # noqa: PLC0415 - which the production machine lacks
+
+    return SpellChecker(distance=1)
 
 
 @cache
 def dictionary() -> list[str]:
-    """Return codespell's list in order: each misspelling, an arrow and what it may stand for."""
-    package = find_spec("codespell_lib")
-    folders = package and package.submodule_search_locations
-    return sorted(Path(folders[0], "data/dictionary.txt").read_text("utf-8").splitlines()) if folders else []
+    """Return the misspellings in order; a rare word, like "manger", is one if it is hardly ever meant."""
+    words = common_words()
+
+    def is_hardly_meant(entry: str) -> bool:
+        word, _, meant = entry.partition("->")
+        most = max(words[other.strip()] for other in meant.split(",")) if words else 0
+        return len(word) >= SHORTEST and most > FAR_MORE * (words[word] if words else 0)
+
+    return sorted([*codespell(""), *filter(is_hardly_meant, codespell("_rare"))])
+
+
+@cache
+def british() -> set[str]:
+    """Return words that are right here, and of which pyspellchecker knows the American form alone."""
+    return {entry.partition("->")[0] for entry in codespell("_en-GB_to_en-US")}
 
 
 @cache
@@ -48,17 +90,32 @@ def correction(word: str) -> str:
     return entries[at].removeprefix(entry) if at < len(entries) and entries[at].startswith(entry) else ""
 
 
+@cache
+def close(word: str) -> str:
+    """Return the common words that are one letter away from a word that is in no list, or nothing."""
+    words = common_words()
+    if not words or word in words or word in british() or len(word) < SHORTEST or "'" in word:
+        return ""
+    near = {other for other in words.known(words.edit_distance_1(word)) if words[other] >= COMMON}
+    near = {other for other in near if "'" not in other}
+    if word in {other.replace("z", "s") for other in near}:  # pressurised
+        return ""
+    likely = sorted(near, key=lambda other: (-words[other], other))[:3]
+    return "".join(f"{other}," for other in likely)
+
+
 def misspelt(text: str) -> list[Misspelt]:
-    """Return the words that codespell would correct."""
+    """Return the words that look misspelt."""
     text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     words = WORD.findall(" ".join(set(text.lower().split())))  # each once, which is most of the work
-    wrong = {word: right for word in words if (right := correction(word))}
-    prose = NOT_PROSE.sub("", text) if wrong else ""
+    doubtful = {word for word in words if correction(word) or close(word)}
+    prose = NOT_PROSE.sub("", text) if doubtful else ""
     return [
-        (number, word, wrong[word.lower()])
+        (number, found[0], meant)
         for number, line in enumerate(prose.split("\n"), 1)
-        for word in WORD.findall(line)
-        if word.lower() in wrong
+        for found in WORD.finditer(line)
+        if (word := found[0].lower()) in doubtful
+        and (meant := correction(word) or ("" if A_NAME.match(line, found.start()) else close(word)))
     ]
 
 
@@ -78,7 +135,7 @@ def check(site: Site) -> Iterator[Mistake]:
 
 
 def sentences(word: str, meant: str) -> str:
-    """Say what codespell would write instead; after its last comma it may say why it is not sure."""
+    """Say what may be meant; after the last comma codespell may say why it is not sure."""
     words = [part.strip() for part in meant.rpartition(",")[0].split(",") if part] or [meant]
     write = '" or "'.join(words)
     return f'"{word}" looks misspelt. Write "{write}", or if it is right add it to content/{WORDS}.'

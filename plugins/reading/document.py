@@ -12,7 +12,7 @@ from pathlib import Path
 
 from plugins.reading.html import Html
 from plugins.reading.labels import Head, read_labels
-from plugins.reading.mistakes import Found
+from plugins.reading.mistakes import Found, refuse
 from plugins.reading.typed import as_meant, line_at
 
 
@@ -69,8 +69,8 @@ def read_document(path: Path, shown: str) -> Document:
 
 def refuse_special_files(content: Path) -> None:
     """End the build at what leads out of content/ or keeps a reader waiting: links, pipes, devices."""
-    if wrong := [f"content/{path.relative_to(content)}:1: {problem}" for path, problem in special(content)]:
-        raise SystemExit("\n".join(sorted(wrong)))
+    if wrong := [(f"content/{path.relative_to(content)}", 1, problem) for path, problem in special(content)]:
+        refuse(sorted(wrong))
 
 
 def special(content: Path) -> Iterator[tuple[Path, str]]:

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NoReturn
 
 from pelican.settings import Settings
 
@@ -32,16 +34,29 @@ def suggestion(wrong: str, right: Iterable[str], otherwise: str) -> str:
 
 def report(mistakes: list[Mistake], settings: Settings) -> None:
     """Log mistakes, and end a production build that has any."""
+    annotate(mistakes)
     for path, line, sentences in mistakes:
         message = f"{path}:{line}: {sentences}"
-        if os.environ.get("GITHUB_ACTIONS"):  # other hosts of repositories read this, too
-            print(f"::error file={escaped(path)},line={line}::{sentences.replace('%', '%25')}")  # noqa: T201 - for the host
         # Not with logger.error: there --fatal would end the build at the first.
         logger.handle(logger.makeRecord(logger.name, logging.ERROR, path, line, message, (), None))
     if mistakes and settings["STOP_AT_MISTAKES"]:
         raise SystemExit(f"Not built: {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}, named above.")
 
 
-def escaped(path: str) -> str:
+def refuse(mistakes: list[Mistake]) -> NoReturn:
+    """End whatever reads content/ at mistakes that leave nothing to go on with."""
+    annotate(mistakes)
+    raise SystemExit("\n".join(f"{path}:{line}: {sentences}" for path, line, sentences in mistakes))
+
+
+def annotate(mistakes: list[Mistake]) -> None:
+    """Have the repository's host show mistakes beside their lines: GitHub, and others that read its form."""
+    if os.environ.get("GITHUB_ACTIONS"):
+        for path, line, sentences in mistakes:
+            escaped = sentences.replace("%", "%25")
+            sys.stderr.write(f"::error file={escaped_path(path)},line={line}::{escaped}\n")
+
+
+def escaped_path(path: str) -> str:
     """Return a path for an annotation, in which these signs have a meaning."""
     return path.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")

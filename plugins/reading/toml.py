@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from plugins.reading.document import read_text, refuse_special_files
-from plugins.reading.mistakes import NOT_UTF8
+from plugins.reading.mistakes import NOT_UTF8, refuse
 from plugins.reading.schema import mistakes
 from plugins.reading.typed import CONFLICT_CURE, INVISIBLE, conflict_lines
 
@@ -32,12 +32,13 @@ SENTENCES = {  # by the beginning of the parser's own message
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the data of a TOML file; mistakes in it end the build, each with its line and the cure."""
     refuse_special_files(path.parent)
+    shown = f"content/{path.name}"
     try:
         text = read_text(path)
     except UnicodeDecodeError:
-        raise SystemExit(f"content/{path.name}:1: {NOT_UTF8}") from None
+        refuse([(shown, 1, NOT_UTF8)])
     for number in conflict_lines(text):
-        raise SystemExit(f"content/{path.name}:{number}: {CONFLICT_CURE}")
+        refuse([(shown, number, CONFLICT_CURE)])
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -46,9 +47,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         number = int(line[1]) if line else text.rstrip("\n").count("\n") + 1
         unseen = UNSEEN.search(text.split("\n")[number - 1])
         sentences = RETYPE if unseen else in_plain_words(what)
-        raise SystemExit(f"content/{path.name}:{number}: {sentences}") from None
+        refuse([(shown, number, sentences)])
     if found := sorted(set(mistakes(path.name, text, data))):
-        raise SystemExit("\n".join(f"content/{path.name}:{line}: {sentences}" for line, sentences in found))
+        refuse([(shown, *mistake) for mistake in found])
     return data
 
 

@@ -16,7 +16,7 @@ from pelican.contents import Page
 from pelican.generators import PagesGenerator
 from pelican.settings import Settings
 
-from plugins.reading.mistakes import Mistake, shown
+from plugins.reading.mistakes import Mistake, refuse, shown
 from plugins.reading.site import Site
 
 DAY = re.compile(r"(\d{4})-?(\d{1,2})-?(\d{1,2})(?!\d)")
@@ -108,7 +108,7 @@ def version_in_force(published: list[Page], drafts: list[Page], settings: Settin
         if version.effective <= settings["SITE_DATE"]:
             return version
     if not (others := published or drafts):
-        raise SystemExit(f"{shown(folder(settings), settings)}:1: {none_in_force(settings)}")
+        refuse([(shown(folder(settings), settings), 1, none_in_force(settings))])
     return others[-1]
 
 

@@ -121,6 +121,18 @@ def test_two_changed_the_same_lines(editors: tuple[Editor, Editor]) -> None:
     assert second.git("show", f"origin/theirs:{PAGE}").endswith("Both.")
 
 
+def test_undo_of_facts_that_cannot_be_read(editors: tuple[Editor, Editor]) -> None:
+    """A mistake in the facts keeps nobody from taking it back."""
+    editor, _ = editors
+    facts = editor.folder / "content/organisation.toml"
+    before = facts.read_text("utf-8")
+    facts.write_text(f"[[{before}", "utf-8")
+
+    assert "not handed in: content/organisation.toml." in editor.make("begin", "NAME=words")
+    assert "Taken back: content/organisation.toml." in editor.make("undo")
+    assert facts.read_text("utf-8") == before
+
+
 def test_undo(editors: tuple[Editor, Editor]) -> None:
     """What is not handed in is taken back and kept; what is online is undone by a change of its own."""
     first, second = editors
@@ -137,6 +149,15 @@ def test_undo(editors: tuple[Editor, Editor]) -> None:
     first.git("stash", "pop")
 
     assert new.exists()
+
+    first.git("mv", PAGE, "content/pages/reach-us.md")
+
+    assert f"Taken back: {PAGE}, content/pages/reach-us.md, content/news/new.md." in first.make("undo")
+    assert first.page.read_text("utf-8") == before
+
+    first.git("stash", "pop")
+    first.git("checkout", PAGE)
+    (first.folder / "content/pages/reach-us.md").unlink()
 
     first.make("hand-in", "MESSAGE=A new article")
     merge(first)

@@ -20,7 +20,8 @@ from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from tests.parts.processes import logging_to, until
+from tests.parts.browser import SCROLLS_SIDEWAYS
+from tests.parts.processes import logging_to, needs_debian_package, until
 from tests.parts.stack import checkout
 
 WORDS = {
@@ -124,11 +125,11 @@ def command_line(pid: int) -> bytes:
         return b""
 
 
-def start(folder: Path, port: int) -> Development:
+def start(folder: Path, port: int, **changed: str) -> Development:
     """Start the development site on a copy of the sources, in a shell that has a setting of Flask's own."""
     root = folder / "copy"
     folders = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
-    environment = os.environ | folders | {"FLASK_MAIL_FROM": "leaked"}
+    environment = os.environ | folders | {"FLASK_MAIL_FROM": "leaked"} | changed
     with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
         command = [sys.executable, "-m", "devtools.serve", "--port", str(port)]
         process = subprocess.Popen(command, cwd=root, env=environment, stdout=stdout, stderr=stderr)
@@ -137,6 +138,7 @@ def start(folder: Path, port: int) -> Development:
 
 def prepare(folder: Path) -> Path:
     """Fill a folder with a copy of the sources, an empty home and an empty folder for temporary files."""
+    folder.mkdir(exist_ok=True)
     checkout(folder / "copy")
     for name in ("home", "tmp"):
         (folder / name).mkdir()
@@ -195,9 +197,9 @@ def builder(folder: Path) -> Iterator[Builder]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Development]:
+def serving(folder: Path, **changed: str) -> Iterator[Development]:
     """Run the development site."""
-    running = start(folder, free_ports())
+    running = start(folder, free_ports(), **changed)
     until(lambda: len(running.printed) >= 3 or running.process.poll() is not None)
 
     assert running.process.poll() is None, running.complaints
@@ -331,7 +333,26 @@ def test_saving_reloads(development: Development) -> None:
     assert (after["built"], after["mistakes"]) == (True, [])
     assert after["shown"] != before["shown"]
     assert "Just written." in development.get("/").text
-    assert '<script src="/live-reload.js" defer></script>' in development.get("/").text
+    assert '<script src="/live-reload.js" ' in development.get("/").text
+
+
+def test_start_with_a_mistake(folder: Path) -> None:
+    """Where the facts cannot be read at the start, the mistake is told; once corrected, all is served."""
+    facts = folder / "copy/content/organisation.toml"
+    good = facts.read_text("utf-8")
+    facts.write_text(f"[[\n{good}", "utf-8")
+    development = start(folder, free_ports())
+    try:
+        until(
+            lambda: any(line.startswith("content/organisation.toml:1: ") for line in development.complaints)
+        )
+        facts.write_text(good, "utf-8")
+        until(lambda: len(development.printed) >= 3)
+
+        assert development.get("/").status_code == 200
+    finally:
+        development.process.send_signal(signal.SIGINT)
+        development.process.wait(timeout=60)
 
 
 def test_open_pages_are_renewed(development: Development, browser: Browser) -> None:
@@ -403,6 +424,98 @@ def test_mistakes_in_the_browser(development: Development, browser: Browser) -> 
 
     expect(panel).not_to_be_attached()
     page.close()
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git on a copy of the sources."""
+    who = ("-c", "user.name=Editor", "-c", "user.email=editor@example.org")
+    subprocess.run(["/usr/bin/git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_where_a_page_comes_from(tmp_path: Path, browser: Browser) -> None:
+    """The foot of a page names its file, which opens in the editor, the branch, and what is not handed in."""
+    needs_debian_package("git", "/usr/bin/git")
+    folder = prepare(tmp_path / "an editor's 100%")
+    copy = folder / "copy"
+    git(copy, "init", "--initial-branch", "new-words")
+    git(copy, "add", ".")
+    git(copy, "commit", "--message", "Begin")
+    git(copy, "clone", "--bare", ".", "../repository")
+    git(copy, "remote", "add", "--fetch", "origin", "../repository")
+    opens = f"test://open{tmp_path}/an%20editor%27s%20100%25/copy"
+    with serving(folder, EDITOR_URL="test://open{path}#{line}") as development:
+        page = browser.new_page(base_url=development.address(""))
+        page.goto("/about-us/")
+        foot = page.get_by_role("complementary", name="Preview")
+
+        expect(foot).to_contain_text("Branch new-words: nothing to hand in")
+        expect(foot.get_by_role("link", name=PAGE)).to_have_attribute("href", f"{opens}/{PAGE}#1")
+
+        append(copy / PAGE, "\n\n[nowhere](/nowhere/)\n")
+        line = len((copy / PAGE).read_text("utf-8").splitlines())
+        place = page.get_by_role("alert", name="Mistakes").get_by_role("link", name=f"{PAGE}:{line}")
+
+        expect(foot).to_contain_text("Branch new-words: 1 file changed and not handed in")
+        expect(place).to_have_attribute("href", f"{opens}/{PAGE}#{line}")
+
+        git(copy, "commit", "--all", "--message", "Commit, and do not send")
+        (copy / "content/news/\u00e9.md").write_text("Title: New\n", "utf-8")
+
+        expect(foot).to_contain_text("Branch new-words: 2 files changed and not handed in")
+
+        page.evaluate(AXE_SCRIPT)
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found = AxeResults(page.evaluate("axe.run('#preview')"))
+            assert found.violations_count == 0, found.generate_report()
+        page.set_viewport_size({"width": 320, "height": 500})
+        assert not page.evaluate(SCROLLS_SIDEWAYS)
+        page.close()
+
+
+def test_where_a_page_comes_from_without_git(untouched: Development, browser: Browser) -> None:
+    """Without git and an editor the foot names the file alone, on a form and on the page of an error."""
+    page = browser.new_page(base_url=untouched.address(""))
+    files = {"/enquiry/": "content/pages/enquiry/index.md", "/nowhere/": "content/pages/errors/404.md"}
+    for path, file in files.items():
+        page.goto(path)
+        foot = page.get_by_role("complementary", name="Preview")
+
+        expect(foot).to_have_text(file)
+        expect(foot.get_by_role("link")).to_have_count(0)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    "given", ["code", "vscode://file/", "vscode://file/{file}", "{path}", "a:{path} {line}"]
+)
+def test_no_address_of_an_editor(folder: Path, given: str) -> None:
+    """An EDITOR_URL of which no link can be made ends the start with the cure."""
+    refused = start(folder, free_ports(), EDITOR_URL=given)
+    cure = "Write it with {path}, and {line} if the editor knows lines, like vscode://file/{path}:{line}"
+
+    assert refused.process.wait(timeout=20) == 1
+    assert refused.complaints == [f'EDITOR_URL: "{given}" is no address of an editor. {cure}']
+
+
+def test_mistakes_on_a_terminal_are_links(folder: Path) -> None:
+    """On a terminal the place of a mistake opens the file at the line in the editor."""
+    (folder / "copy" / PAGE).write_text(f"{TITLED}\n[nowhere](/nowhere/)\n", "utf-8")
+    ours, terminal = os.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(terminal, "wb") as stderr:
+        subprocess.run(
+            [sys.executable, "-m", "devtools.builder"],
+            cwd=folder / "copy",
+            env=os.environ | {"EDITOR_URL": "test://open{path}#{line}"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            check=True,
+        )
+        shown = screen.read(10_000).decode()
+
+    address = f"test://open{folder}/copy/{PAGE}#4"
+    assert f"\x1b]8;;{address}\x1b\\{PAGE}:4\x1b]8;;\x1b\\: There is no page /nowhere/." in shown
 
 
 OTHER_LABELS = 'COLLECTED = {"size": "Shoe size"}\n\ndef asked_under(_):\n    return COLLECTED\n'
@@ -518,6 +631,55 @@ def test_removed_and_replaced_files(builder: Builder) -> None:
     builder.build()
 
     assert not list(shown.glob("a-*.webp"))
+
+
+# Python runs this first: what only Linux has is missing, as are all programs.
+ELSEWHERE = """
+import os, select, signal, sys
+
+class Missing:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in {"landlockpy", "prctl", "systemd"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+for module in (os, select, signal):
+    for name in dir(module):
+        if name.startswith(("epoll", "EPOLL", "eventfd", "memfd", "pidfd", "sched_", "splice")):
+            delattr(module, name)
+"""
+
+
+def test_without_what_only_linux_has(folder: Path) -> None:
+    """What editors run works without Linux's own libraries and programs; a line says what is left out."""
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere/sitecustomize.py").write_text(ELSEWHERE, "utf-8")
+    environment = {"PATH": "", "PYTHONPATH": str(folder / "elsewhere")}
+    for command in ("devtools.new_page statement -- ", "pelican -s publishconf.py --fatal warnings"):
+        subprocess.run(
+            [sys.executable, "-m", *command.split(" ")],
+            cwd=folder / "copy",
+            env=os.environ | environment,
+            check=True,
+            capture_output=True,
+        )
+    with serving(folder, **environment) as development:
+        until(lambda: len(development.printed) == 5)
+        append(development.root / HOME_PAGE, "\n\nJust written.\n")
+
+        until(lambda: "Just written." in development.get("/").text)
+        assert development.send(WORDS).status_code == 303
+        assert WORDS["email"] in development.get("/outbox/1/").text
+        assert [line.split(":")[0] for line in development.printed[3:]] == [
+            "Without the sandbox",
+            "Without setpriv",
+        ]
+        assert '"event": "unsandboxed"' in "\n".join(development.complaints)
+
+        development.process.send_signal(signal.SIGINT)
+
+        assert development.process.wait(timeout=20) == 0
+        assert development.processes == []
 
 
 def test_backend_is_restarted(development: Development) -> None:

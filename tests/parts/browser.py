@@ -17,7 +17,24 @@ COLOUR_RULES, OTHER_RULES = (
     for which in ("tags.includes('cat.color')", "!tags.includes('cat.color')")
 )
 MOST_STOPS = 60  # more presses of Tab than any page needs
+FIRST_FLIGHT = 14_600  # bytes: ten segments, the first that a connection sends
+# Notes in window.shifts what moves.
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver(list => list.getEntries().forEach(({ value, sources }) =>
+  window.shifts.push(`${value}: ${sources.map(({ node }) => node?.outerHTML?.slice(0, 60))}`)
+)).observe({ type: "layout-shift", buffered: true });
+"""
+SLOW = {"offline": False, "latency": 150, "downloadThroughput": 100_000, "uploadThroughput": 100_000}
 SCROLLS_SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+def slow_down(page: Page) -> None:
+    """Have a page load over a slow line, with an empty cache."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    session.send("Network.emulateNetworkConditions", SLOW)
 
 
 def fill(page: Page, words: Words) -> None:

@@ -89,6 +89,15 @@ def test_documents_link_to_what_exists(path: Path) -> None:
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
+def test_the_guides_example_can_be_followed() -> None:
+    """The words that the editors' guide changes as an example stand in the file that it names."""
+    guide = (ROOT / "docs/editing.md").read_text("utf-8")
+    examples = re.findall(r'open `(content/\S+)` in your text editor, change "([^"]+)" to "', guide)
+
+    assert examples
+    assert [words for path, words in examples if words not in (ROOT / path).read_text("utf-8")] == []
+
+
 def test_every_checkout_has_the_same_line_ends(tmp_path: Path) -> None:
     """A clone on a system that prefers CRLF has LF all the same, so hashes and scripts stay valid."""
     original = tmp_path / "original"

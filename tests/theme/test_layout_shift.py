@@ -6,17 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext
 
+from tests.parts.browser import SHIFTS, slow_down
 from tests.parts.stack import addresses
 
 OpenContext = Callable[..., BrowserContext]
 
-SHIFTS = """
-window.shifts = [];
-new PerformanceObserver(list => list.getEntries().forEach(({ value, sources }) =>
-  window.shifts.push(`${value}: ${sources.map(({ node }) => node?.outerHTML?.slice(0, 60))}`)
-)).observe({ type: "layout-shift", buffered: true });
-"""
-SLOW = {"offline": False, "latency": 150, "downloadThroughput": 100_000, "uploadThroughput": 100_000}
 MOVED = "document.body.insertAdjacentHTML('afterbegin', '<div style=height:90px></div>')"
 
 
@@ -29,10 +23,7 @@ def test_nothing_moves(open_context: OpenContext, site: Path, width: int, *, slo
     for path in addresses(site):
         page = context.new_page()
         if slow:
-            session = context.new_cdp_session(page)
-            session.send("Network.enable")
-            session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-            session.send("Network.emulateNetworkConditions", SLOW)
+            slow_down(page)
         page.goto(path)
         page.evaluate("document.fonts.ready")
         page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

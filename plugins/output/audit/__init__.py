@@ -4,6 +4,7 @@ It depends on nothing before it: whatever the templates, the checks or the Markd
 production build that holds anything else is removed.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from plugins.output.audit import files, page
 from plugins.output.audit.page import Allowed, Finding
 from plugins.reading.document import read_text
 from plugins.reading.mistakes import Mistake, report, shown
+from plugins.reading.typed import line_at
 
 PICTURES = {".avif", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 NOT_TEXT = PICTURES | {".woff2"}
@@ -77,8 +79,12 @@ def place(text: str, path: str, settings: Settings) -> tuple[str, int]:
     facts, theme = Path(settings["PATH"], "organisation.toml"), Path(settings["THEME"])
     templates = sorted(theme.rglob("*.html"))
     sources = [*([Path(content.source_path)] if content else []), facts, *templates]
+    wanted = re.compile(re.escape(text) + (r"(?![\w-])" if text[-1:].isalnum() else ""))  # <b is no <body
     for source in sources if text.strip() else []:
-        if source.exists() and text in (words := read_text(source)):
-            line = words.count("\n", 0, words.index(text)) + 1
-            return (str(source) if source in templates else shown(source, settings)), line
+        if source.exists() and (found := wanted.search(words := read_text(source))):
+            in_theme = str(source).removeprefix(f"{Path.cwd()}/")
+            return (
+                in_theme if source in templates else shown(source, settings),
+                line_at(words, found.start()),
+            )
     return shown(sources[0], settings), 1

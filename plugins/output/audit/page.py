@@ -34,7 +34,7 @@ OF_THEIR_OWN = {
     "meta": {"charset", "content", "media", "name", "property"},
     "ol": {"reversed", "start", "type"},
     "li": {"value"},
-    "script": {"defer", "src", "type"},
+    "script": {"data-file", "defer", "src", "type"},
     "source": PICTURE | {"media", "type"},
     "td": CELL,
     "th": CELL,
@@ -182,9 +182,10 @@ def is_data(node: LexborNode) -> bool:
 
 
 def is_live_reload(node: LexborNode, allowed: Allowed) -> bool:
-    """Tell whether a script is the one that reloads pages of the preview."""
+    """Tell whether a script is the one that reloads pages of the preview, and names the page's file."""
+    file = node.attributes.get("data-file")
     return (
         allowed.live_reload
-        and node.attributes == {"src": "/live-reload.js", "defer": None}
+        and node.attributes == {"src": "/live-reload.js", "data-file": file, "defer": None}
         and not node.text()
     )

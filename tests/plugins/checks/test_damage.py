@@ -1,6 +1,7 @@
-"""Damaged files: whatever a file of content/ holds, the preview answers with file, line, fault and cure."""
+"""Damaged files: whatever a file of content/ holds, each build answers with file, line, fault and cure."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,9 +15,10 @@ import pytest
 
 from tests.parts.notice import NOTICE
 from tests.parts.processes import ROOT
-from tests.parts.stack import checkout
+from tests.parts.stack import build_project, checkout
 
 SENTENCES = re.compile(r"content/[^\n]*?:[1-9]\d*: [^\n]+[.?:,\"}]")
+NOT_BUILT = re.compile(r"Not built: [1-9]\d* mistakes?, named above\.")
 NAMES_CODE = re.compile(r"Traceback|[A-Z]\w+(?:Error|Exception|Warning)\b|plugins/|[Pp]elican")
 BYTES = [
     *(b"\0", b"\x0b", b"\x1b[0m", b"\x7f", b"\t", b"\r", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f"),
@@ -109,6 +111,7 @@ NAMES = (
     "x.md~",
 )
 ROUNDS = 6
+DAY = {"SITE_DATE": "2027-02-08"}  # on which the notice is right
 
 
 def damages(random: Random) -> Iterator[Callable[[bytes], bytes]]:
@@ -135,18 +138,20 @@ def with_bytes(source: bytes, extra: bytes, place: float) -> bytes:
     return source[:at] + extra + source[at:]
 
 
-class Preview:
-    """A preview of a copy of the project, built again and again."""
+class Project:
+    """A copy of the project, whose preview and production site are built again and again."""
 
-    def __init__(self, project: Path) -> None:
-        self.content = project / "content"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.content = folder / "content"
         (self.content / "notices").mkdir(exist_ok=True)
         (self.content / "notices/mail.md").write_text(NOTICE, "utf-8")
         self.whole = {path: path.read_bytes() for path in sorted(self.content.rglob("*.*")) if path.is_file()}
         command = [sys.executable, "-m", "devtools.builder"]
         self.builder = subprocess.Popen(
             command,
-            cwd=project,
+            cwd=folder,
+            env=os.environ | DAY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -161,11 +166,17 @@ class Preview:
         return mistakes
 
     def built(self) -> list[str]:
-        """Build again, and return what is wrong."""
+        """Build both again, at the same time, and return what is wrong."""
         assert self.builder.stdin
         self.builder.stdin.write("\n")
         self.builder.stdin.flush()
-        return self.told()
+        production = build_project(self.folder, **DAY)
+        *told, last = production.stderr.splitlines() or [""]
+        if not NOT_BUILT.fullmatch(last):  # where the facts cannot be read, their mistake ends the build
+            told += [last] if last else []
+
+        assert production.returncode == bool(told)
+        return self.told() + told
 
     def repair(self) -> None:
         """Write every file as it was, and remove those that were added."""
@@ -176,9 +187,9 @@ class Preview:
 
 
 @pytest.fixture(scope="module")
-def preview(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preview]:
-    """Return a preview that builds when it is told to."""
-    running = Preview(checkout(tmp_path_factory.mktemp("damage") / "project"))
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Return a project that is built when it is told to."""
+    running = Project(checkout(tmp_path_factory.mktemp("damage") / "project"))
     yield running
     running.builder.communicate("")
 
@@ -189,40 +200,55 @@ def not_understood(told: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_damaged_pages(preview: Preview, number: int) -> None:
+def test_damaged_pages(project: Project, number: int) -> None:
     """Every file has a damage of its own, and each is told in sentences that an editor understands."""
     kinds = damages(Random(number))
-    preview.repair()
-    for path, source in preview.whole.items():
+    project.repair()
+    for path, source in project.whole.items():
         if path.suffix in {".md", ".txt"} and path.stem != "2026-11-22":
             path.write_bytes(next(kinds)(source))
-    told = preview.built()
+    told = project.built()
 
     assert told
     assert not_understood(told) == []
 
 
+def test_one_damaged_page(project: Project) -> None:
+    """Where a page alone is damaged, what comes after the checks runs too, and tells what it finds alike."""
+    random = Random("one")
+    kinds = damages(random)
+    project.repair()
+
+    assert project.built() == []
+
+    for path in random.sample([path for path in project.whole if path.suffix == ".md"], 3):
+        project.repair()
+        path.write_bytes(next(kinds)(project.whole[path]))
+
+        assert not_understood(project.built()) == []
+
+
 @pytest.mark.parametrize("name", ["organisation.toml", "published.toml"])
-def test_damaged_facts(preview: Preview, name: str) -> None:
+def test_damaged_facts(project: Project, name: str) -> None:
     """Each damage to the facts or to the record is told in sentences."""
     kinds = damages(Random(name))
-    source = preview.whole[preview.content / name]
+    source = project.whole[project.content / name]
     for _ in range(5):
-        preview.repair()
-        (preview.content / name).write_bytes(next(kinds)(source))
+        project.repair()
+        (project.content / name).write_bytes(next(kinds)(source))
 
-        assert not_understood(preview.built()) == []
+        assert not_understood(project.built()) == []
 
 
-def test_odd_names(preview: Preview) -> None:
+def test_odd_names(project: Project) -> None:
     """A file with an odd name, a folder with the name of a page, and one too many are told in sentences."""
-    preview.repair()
+    project.repair()
     for folder in ("", "news", "notices", "pages", "privacy", "images", "other"):
         for name in NAMES:
-            path = preview.content / folder / name
+            path = project.content / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("Title: x\n\nText.\n", "utf-8")
-        (preview.content / folder / "folder.md").mkdir()
-    told = preview.built()
+        (project.content / folder / "folder.md").mkdir()
+    told = project.built()
 
     assert not_understood(told) == []

@@ -1,10 +1,15 @@
 """What the law or other parts of the website need cannot be taken away without a word."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.parts.stack import build_project, checkout, statement_in_force
 
+LEFT = "was left to be filled in. Write what belongs there, or take it out."
 NOTE_WANTED = "since section 18 of POPIA wants people told what is collected, why, and what they may ask for."
 
 
@@ -96,13 +101,58 @@ def test_addresses_follow_the_statement(tmp_path: Path) -> None:
     assert not any("your-information/index.md" in line for line in told)
 
 
-def test_mistakes_beside_the_line(tmp_path: Path) -> None:
+def test_last_lines_of_make(tmp_path: Path) -> None:
+    """After a mistake `make hand-in` ends with its sentence, and says what make's own last line is."""
+    project = checkout(tmp_path)
+    edit(project / "content/pages/contact.md", r"^Title: .*?\n", "Title: TODO\n")
+    ready = ("-o", ".venv/serve.installed", f"RUN={sys.executable} -m")
+    command = ["make", "--no-print-directory", *ready, "hand-in", "MESSAGE=x"]
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.splitlines()[:-1] == [
+        f'content/pages/contact.md:1: "TODO" {LEFT}',
+        "Not built: 1 mistake, named above.",
+        "What to do is said above. The line below comes from make, and says no more.",
+    ]
+    assert re.match(r"make(\[\d\])?: \*\*\* ", ended.stderr.splitlines()[-1])
+
+
+# A file, a pattern, and what takes its place: each ends the build at another place in the code.
+WRONG = [
+    ("content/pages/contact.md", r"^Title: .*?\n", "Title: 100 %: TODO\nDate: soon\n"),
+    ("content/pages/contact.md", r"\Z", "[a](/nowhere/) ![A plan](/images/plan.png) Teh `end\n"),
+    ("content/news/maintenance-strategy.md", r"\A.*\Z", "Title: Caf\udce9\n"),
+    ("content/organisation.toml", r'^name = "IMQS"', 'name = "IMQS'),
+    ("content/organisation.toml", r'^name = "IMQS"', "name = 5\ntown = 6"),
+    ("content/organisation.toml", r"\A", "<<<<<<< HEAD\n"),
+    ("content/organisation.toml", r"\A", "# \udce9\n"),
+    ("content/promises.toml", r"\A", "[[\n"),
+    ("content/published.toml", r"\A", "=\n"),
+    ("content/privacy/2026-11-22.md", r"^Title", "Status: draft\nTitle"),
+    ("theme/templates/page.html", r"\Z", "{% block content %}<b>x</b>{% endblock %}\n"),
+]
+
+
+@pytest.mark.parametrize(("path", "pattern", "new"), WRONG, ids=range(len(WRONG)))
+def test_mistakes_beside_the_line(tmp_path: Path, path: str, pattern: str, new: str) -> None:
     """Where the repository's host builds the site, each mistake is also an annotation of its line."""
     project = checkout(tmp_path)
-    edit(project / "content/pages/contact.md", r"^Title: .*?\n", "Title: 100 %: TODO\n")
-    built = build_project(project, GITHUB_ACTIONS="true")
+    text = (project / path).read_text("utf-8")
+    changed = re.sub(pattern, lambda _: new, text, count=1, flags=re.MULTILINE | re.DOTALL)
+    (project / path).write_text(changed, "utf-8", "surrogateescape")
+    told = build_project(project, GITHUB_ACTIONS="true").stderr.splitlines()
+    plain = [re.fullmatch(r"(\w+/\S+?):(\d+): (.*)", line) for line in told]
+    annotations = [f"::error file={m[1]},line={m[2]}::{m[3]}".replace("%", "%25") for m in plain if m]
 
-    assert (
-        '::error file=content/pages/contact.md,line=1::"TODO" was left to be filled in. '
-        "Write what belongs there, or take it out."
-    ) in built.stdout.splitlines()
+    assert annotations
+    assert [line for line in told if line.startswith("::")] == annotations
+
+
+def test_link_out_of_the_folder_beside_the_line(tmp_path: Path) -> None:
+    """A link to elsewhere is annotated, too; a name's own signs do not end the annotation."""
+    project = checkout(tmp_path)
+    (project / "content/images/100%,a.png").symlink_to("/etc/passwd")
+    told = build_project(project, GITHUB_ACTIONS="true").stderr.splitlines()
+
+    assert told[0].startswith("::error file=content/images/100%25%2Ca.png,line=1::This is a link. ")

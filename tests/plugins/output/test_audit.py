@@ -47,7 +47,8 @@ def test_what_pages_hold(body: str) -> None:
     [
         ("<script>alert(1)</script>", NO_DATA),
         ('<script type="application/ld+json">alert(1)</script>', NO_DATA),
-        ('<script src="/live-reload.js" defer></script>', NO_DATA),
+        ('<script src="/live-reload.js" data-file="content/pages/a.md" defer></script>', NO_DATA),
+        ('<script type="application/ld+json" data-file="x">{}</script>', NO_DATA),
         ('<script type="application/ld+json" src="/x.js">{}</script>', NO_DATA),
         ("<p style='color: blue'>x</p>", 'the attribute "style" of <p>'),
         ("<style>p{color:blue}</style>", "a <style> that is not the site's stylesheet"),
@@ -131,7 +132,7 @@ def test_html_that_parsers_read_differently(body: str) -> None:
 
 def test_live_reload_in_preview_only() -> None:
     """The preview's pages hold one more script, at its own address alone."""
-    script = '<script src="/live-reload.js" defer></script>'
+    script = '<script src="/live-reload.js" data-file="content/pages/a.md" defer></script>'
 
     assert whats(PAGE.format(head=script, body=""), live_reload=True) == []
     assert whats(PAGE.format(head=script.replace("/live", "/x"), body=""), live_reload=True)

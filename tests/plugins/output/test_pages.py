@@ -22,6 +22,7 @@ import pytest
 from devtools.front import FORMS as FORM_ADDRESSES
 from form_backend.forms import FORMS
 from form_backend.site import END_GAP, GAP, NOTE, TITLE, Facts, Site
+from tests.parts.browser import FIRST_FLIGHT
 from tests.parts.forms import ENQUIRY, ORGANISATION
 from tests.parts.notice import notice
 from tests.parts.processes import ROOT
@@ -33,7 +34,6 @@ FRAMES = {
     *(f"/{error}.html" for error in (*Site.ERRORS, "error")),
 }
 MARKS = (TITLE, GAP, NOTE, END_GAP)
-MOST_GZIPPED = 14_600  # bytes: ten segments, a connection's first flight
 MOST_FOR_HOME = 60_000
 ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 LOADING_CSS = re.compile(r"@import|url\(\s*[\"']?(?:https?:)?//", re.IGNORECASE)
@@ -198,7 +198,7 @@ def valid_html(page: Page) -> Iterator[str]:
 
 def light(page: Page) -> Iterator[str]:
     """Fit in the first flight of packets."""
-    if (size := len(gzip.compress(page.html.encode(), 6))) > MOST_GZIPPED:
+    if (size := len(gzip.compress(page.html.encode(), 6))) > FIRST_FLIGHT:
         yield f"{size} bytes"
 
 
@@ -409,12 +409,15 @@ def test_builds_are_reproducible(site: Path, tmp_path: Path) -> None:
     assert files_of(tmp_path) == files_of(site)
 
 
-def test_reload_script(tmp_path: Path) -> None:
-    """The development site loads the reload script; the production site does not."""
+def test_reload_script(site: Path, tmp_path: Path) -> None:
+    """The development site loads the reload script and names a page's file; the production site neither."""
     build(tmp_path, settings="pelicanconf.py")
     home = Page("/", (tmp_path / "index.html").read_text("utf-8"))
 
     assert home.find("//script/@src") == ["/live-reload.js"]
+    assert home.find("//script/@data-file") == ["content/pages/home.md"]
+    for path in addresses(site).values():
+        assert not re.search("live-reload|data-file|content/pages", path.read_text("utf-8")), path
 
 
 def test_drafts_stay_in_preview(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Photos from a camera: taken in upright and stripped, refused otherwise, shown in the widths of pages."""
 
+import gzip
 import re
 import struct
 import subprocess
@@ -11,21 +12,25 @@ import lxml.html
 import pytest
 from PIL import Image, PngImagePlugin
 from pillow_heif import from_pillow
+from playwright.sync_api import Browser
 
-from tests.parts.stack import build_project, checkout
+from tests.parts.browser import FIRST_FLIGHT, SHIFTS, slow_down
+from tests.parts.stack import build_project, checkout, website
 
 SECRETS = (b"GPS", b"TelePhone 9", b"Thandi", b"Exif", b"xmp", b"photoshop")
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 ARTICLE = """\
 Title: Photos
 Date: 2026-11-20
-Description: Three photos.
+Description: Three photos, and a plan.
 
 ![The first](/images/one.jpg "Taken *in* the morning")
 
 ![The second](/images/two.jpg)
 
-Text ![the third](/images/three.png), and [the second in full](/images/two.jpg).
+Text ![the third](/images/three.jpg), and [the second in full](/images/two.jpg).
+
+![A plan](/images/plan.png)
 """
 
 
@@ -197,16 +202,19 @@ def test_refused_by_the_build(tmp_path: Path) -> None:
     )
 
 
-def test_shown_in_an_article(tmp_path: Path) -> None:
-    """Pages show pictures made anew, in several widths and with their size; a second build makes none."""
-    project = checkout(tmp_path)
+@pytest.fixture(scope="module")
+def with_article(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a built project with an article that shows three photos and a plan."""
+    folder = tmp_path_factory.mktemp("article")
+    project = checkout(folder / "project")
     for name, source in {
         "one.jpg": photo(6),
         "two.jpg": photo(1, (700, 900)),
-        "three.jpg": in_format("PNG"),
+        "three.jpg": photo(8, (1600, 1200)),
+        "plan.jpg": in_format("PNG"),
     }.items():
-        (tmp_path / name).write_bytes(source)
-        assert add(project, tmp_path / name).returncode == 0
+        (folder / name).write_bytes(source)
+        assert add(project, folder / name).returncode == 0
     (project / "content/news/photos.md").write_text(ARTICLE, "utf-8")
     record = project / "content/published.toml"
     listed = record.read_text("utf-8").replace("addresses = [", 'addresses = ["/news-articles/photos/",')
@@ -214,26 +222,57 @@ def test_shown_in_an_article(tmp_path: Path) -> None:
     built = build_project(project)
 
     assert built.returncode == 0, built.stderr
-    output = project / "output"
+
+    return project
+
+
+def test_shown_in_an_article(with_article: Path) -> None:
+    """Pages show pictures made anew, in several widths and with their size; a second build makes none."""
+    output = with_article / "output"
     page = lxml.html.document_fromstring((output / "news-articles/photos/index.html").read_text("utf-8"))
-    first, second, third = page.xpath("//main//img")
+    images = page.xpath("//main//img")
     assert page.xpath("string(//figure/figcaption)") == "Taken *in* the morning"
-    assert [image.get("loading") for image in (first, second, third)] == [None, "lazy", "lazy"]
-    assert [(image.get("width"), image.get("height")) for image in (first, second, third)] == [
+    assert [image.get("loading") for image in images] == [None, "lazy", "lazy", "lazy"]
+    assert [(image.get("width"), image.get("height")) for image in images] == [
         ("1200", "800"),
         ("700", "900"),
+        ("1200", "900"),
         ("600", "400"),
     ]
     named = set(re.findall(r"/images/[^\s\"]+", lxml.html.tostring(page, encoding="unicode")))
     published = {f"/images/{path.name}" for path in output.glob("images/*")}
     assert named == published
-    assert page.xpath("//a[text()='the second in full']/@href")[0] == second.get("src")
+    assert page.xpath("//a[text()='the second in full']/@href")[0] == images[1].get("src")
     for path in output.glob("images/*"):
         with Image.open(path) as image:
             assert str(image.width) == re.findall(r"-(\d+)\.", path.name)[0]
             assert not image.getexif()
 
-    made = {path: path.stat().st_mtime_ns for path in (project / ".cache-pictures").iterdir()}
+    made = {path: path.stat().st_mtime_ns for path in (with_article / ".cache-pictures").iterdir()}
 
-    assert build_project(project).returncode == 0
-    assert {path: path.stat().st_mtime_ns for path in (project / ".cache-pictures").iterdir()} == made
+    assert build_project(with_article).returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in (with_article / ".cache-pictures").iterdir()} == made
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_photos_keep_the_budgets(with_article: Path, browser: Browser, width: int) -> None:
+    """The article comes in a connection's first flight, and nothing moves while its photos load."""
+    html = (with_article / "output/news-articles/photos/index.html").read_bytes()
+
+    assert len(gzip.compress(html, 6)) <= FIRST_FLIGHT
+
+    with website(with_article / "output", "http://127.0.0.1:9") as address:
+        context = browser.new_context(viewport={"width": width, "height": 700}, base_url=address)
+        context.add_init_script(SHIFTS)
+        page = context.new_page()
+        slow_down(page)
+        page.goto("/news-articles/photos/", wait_until="commit")
+        for image in page.locator("main img").all():
+            image.scroll_into_view_if_needed()
+            page.wait_for_function(
+                "image => image.complete && image.naturalWidth", arg=image.element_handle()
+            )
+        shifts = page.evaluate("window.shifts")
+        context.close()
+
+    assert shifts == []
