@@ -68,9 +68,7 @@ COMMENTS = {"gap", "note", "end gap"}  # where the form backend puts the form
 ID = re.compile(
     r"[a-z0-9_-]+"
 )  # the form's own ids, which the form backend adds, begin with a capital letter
-ADDRESS = re.compile(
-    r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~\u00a1-\U0010ffff-]*"
-)  # no space, quote, backslash or < >
+ADDRESS = re.compile(r"""[^\0-\x20"<>\\^`{|}\x7f-\xa0]*""")  # no space, quote, backslash or < >
 HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?")
 ELSEWHERE = {"http", "https", "mailto", "tel"}
 
