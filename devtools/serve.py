@@ -17,10 +17,11 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -51,7 +52,6 @@ def form_environment(port: int) -> dict[str, str]:
     site = json.loads((PREVIEW / "form.json").read_text("utf-8"))
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FLASK_", "GUNICORN_"))}
     return inherited | {
-        "BIND": f"{HOST}:{port + 1}",
         "FLASK_SECRET_KEY": SECRET,
         "FLASK_MAIL_RELAYS": f"smtp://{HOST}:{port + 2}",
         "FLASK_MAIL_FROM": "website@example.org",
@@ -66,7 +66,10 @@ def form_environment(port: int) -> dict[str, str]:
 
 @contextmanager
 def running(
-    *command: str, env: dict[str, str] | None = None, stdout: IO[str] | int = sys.stderr
+    *command: str,
+    env: dict[str, str] | None = None,
+    stdout: IO[str] | int = sys.stderr,
+    pass_fds: Sequence[int] = (),
 ) -> Iterator[subprocess.Popen[str]]:
     """Run a module in its own process group, which Ctrl-C does not reach, and end the group afterwards."""
     process = subprocess.Popen(
@@ -76,6 +79,7 @@ def running(
         stdout=stdout,
         text=True,
         start_new_session=True,
+        pass_fds=pass_fds,
     )
     try:
         yield process
@@ -110,12 +114,18 @@ class FormBackend:
         self.stack = processes.enter_context(ExitStack())
         self.serves = False
 
-    def start(self) -> bool:
-        """Start it, after ending the one that runs, and return whether it serves."""
+    def start(self) -> None:
+        """Start it, after ending the one that runs; requests wait until it serves."""
         self.stack.close()
         # What the configuration names in its stead is Linux's.
         command = ["gunicorn", "-c", "deploy/gunicorn.conf.py", "--worker-tmp-dir", str(PREVIEW)]
-        self.process = self.stack.enter_context(running(*command, env=form_environment(self.port)))
+        with socket.create_server((HOST, self.port + 1)) as listener:
+            env = form_environment(self.port) | {"BIND": f"fd://{listener.fileno()}"}
+            process = running(*command, env=env, pass_fds=[listener.fileno()])
+            self.process = self.stack.enter_context(process)
+
+    def ready(self) -> bool:
+        """Wait until it serves or has ended, and return whether it serves."""
         self.serves = answers(self.process, self.port + 1, "/healthz")
         return self.serves
 
@@ -158,8 +168,7 @@ def among(saved: set[Path], sources: list[Path]) -> bool:
 
 
 def announce(port: int) -> None:
-    """Print where everything is."""
-    print(f"Site    http://{HOST}:{port}/")
+    """Print where the rest is."""
     print(f"Form    http://{HOST}:{port}/enquiry/")
     print(f"Outbox  http://{HOST}:{port}/outbox/", flush=True)
     if landlock_version() < LANDLOCK_WITH_TCP:
@@ -189,21 +198,24 @@ def serve(port: int, processes: ExitStack) -> None:
         next(saved for saved in saved_sets if among(saved, SITE_SOURCES))
         result = rebuilt(builder)
     forms = FormBackend(port, processes)
-    if not forms.start():
+    forms.start()
+    builds = Builds(result["mistakes"])
+    front = create_front(PREVIEW, f"http://{HOST}:{port + 1}", f"http://{HOST}:{port + 3}", builds)
+    Thread(target=quiet_server(port, front).serve_forever, daemon=True).start()
+    print(f"Site    http://{HOST}:{port}/", flush=True)  # its forms wait for the form backend
+    if not forms.ready():
         raise SystemExit("The form backend did not start.")
     if not answers(catcher, port + 3, "/outbox/"):
         raise SystemExit("The mail catcher did not start.")
-    builds = Builds(result["mistakes"])
-    front = create_front(PREVIEW, f"http://{HOST}:{port + 1}", f"http://{HOST}:{port + 3}", builds)
-    # Only now, so that whoever opens the site at once finds all of it.
-    Thread(target=quiet_server(port, front).serve_forever, daemon=True).start()
     announce(port)
     catcher_runs = True
     for saved in saved_sets:
         if among(saved, [*SITE_SOURCES, LABELS]):
             builds.announce(**rebuilt(builder))
-        if among(saved, FORM_SOURCES) and not forms.start():
-            print("The form backend did not start: correct it and save.", file=sys.stderr)
+        if among(saved, FORM_SOURCES):
+            forms.start()
+            if not forms.ready():
+                print("The form backend did not start: correct it and save.", file=sys.stderr)
         forms.raise_if_ended()
         if catcher_runs and catcher.poll() is not None:
             catcher_runs = False

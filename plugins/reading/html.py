@@ -19,6 +19,7 @@ NOT_CONVERTED = re.compile(
     | ^\#{1,6}(?=\w) | \|(?=\s?:?[-–—]+:?\s?(?:\||$))""",
     re.MULTILINE | re.VERBOSE,
 )
+BEGINS = re.compile(r"[#(*\[\]_`{|~]")  # what each of these begins with, which most text does without
 TAG = re.compile(r"<(?:/?[A-Za-z][\w-]*|[!?])")
 RAW_HTML = "mark"  # the element in which plugins/reading/markdown.py shows a tag that was typed
 
@@ -53,7 +54,7 @@ class HtmlReader:
         root = fragment_fromstring(html, create_parent="div")
         for element in root.iterdescendants():
             self.read_element(element)
-        for text in root.xpath(".//text()[not(ancestor::code)]"):
+        for text in filter(BEGINS.search, texts(root)):
             self.html.not_converted += [(self.line(mark), mark) for mark in NOT_CONVERTED.findall(text)]
 
     def read_element(self, element: HtmlElement) -> None:
@@ -86,3 +87,9 @@ class HtmlReader:
                 self.last_line = self.markdown.count("\n", 0, at) + 1
                 break
         return self.last_line
+
+
+def texts(root: HtmlElement) -> Iterator[str]:
+    """Yield each text but those of code."""
+    for element in root.iter():
+        yield from (element.text or "" if element.tag != "code" else "", element.tail or "")

@@ -47,6 +47,8 @@ def converter() -> MarkdownIt:
     """Return what converts Markdown to HTML; making one takes longer than converting a page."""
     md = MarkdownIt("commonmark", OPTIONS).enable(RULES)
     md.use(deflist_plugin).use(footnote_plugin, inline=False).use(gfm_autolink_plugin)
+    # The plugin has every rule tried at each "w"; a bare address begins with "www." alone.
+    md.inline.terminator_re = re.compile(rf"{md.inline.terminator_re.pattern}(?:(?<!w)|(?=ww\.))")
     # Addresses stay as they were typed: Pelican completes some, and plugins/checks/links.py looks at all.
     md.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005 - as markdown-it's own
     md.normalizeLink = readable  # type: ignore[method-assign]

@@ -3,10 +3,10 @@
 import re
 
 INVISIBLE = re.compile(
-    "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u200e\u200f"
+    "[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u2800\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffc\ufffe\uffff"
     "\U000e0000-\U000e0fff]"
-    "|(?<![\u2190-\u2bff\U0001f000-\U0001faff\ufe0f])\u200d"  # elsewhere it joins the parts of an emoji
+    "(?<![\u2190-\u2bff\U0001f000-\U0001faff\ufe0f]\u200d)"  # there it joins the parts of an emoji
 )
 LOST = re.compile("\N{REPLACEMENT CHARACTER}")
 CONFLICT = re.compile(r"^(?:<{7}|\|{7}|>{7})(?:[ \t].*)?$", re.MULTILINE)

@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -67,9 +68,7 @@ COMMENTS = {"gap", "note", "end gap"}  # where the form backend puts the form
 ID = re.compile(
     r"[a-z0-9_-]+"
 )  # the form's own ids, which the form backend adds, begin with a capital letter
-ADDRESS = re.compile(
-    r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~\u00a1-\U0010ffff-]*"
-)  # no space, quote, backslash or < >
+ADDRESS = re.compile(r"""[^\0-\x20"<>\\^`{|}\x7f-\xa0]*""")  # no space, quote, backslash or < >
 HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d+)?")
 ELSEWHERE = {"http", "https", "mailto", "tel"}
 
@@ -106,8 +105,10 @@ def in_fragment(html: str, allowed: Allowed) -> Iterator[Finding]:
         if node.is_comment_node:
             comments[node.comment_content or ""] += 1
         else:
-            ids.update([node.attributes["id"] or ""] if "id" in node.attributes else [])
-            yield from in_element(node, allowed)
+            attributes = node.attributes  # made anew each time that it is asked for
+            if "id" in attributes:
+                ids[attributes["id"] or ""] += 1
+            yield from in_element(node, attributes, allowed)
     for name in (name for name, count in ids.items() if count > 1):
         yield Finding(f"#{name}", f'the id "{name}" more than once')
     for comment in (text for text, count in comments.items() if text not in COMMENTS or count > 1):
@@ -120,16 +121,16 @@ def named(character: str) -> str:
     return f"U+{ord(character):04X}, {name}"
 
 
-def in_element(node: LexborNode, allowed: Allowed) -> Iterator[Finding]:
+def in_element(node: LexborNode, attributes: dict[str, str | None], allowed: Allowed) -> Iterator[Finding]:
     """Find what an element may not be, have or hold."""
     tag = str(node.tag)
     if tag not in ELEMENTS:
         yield Finding(f"<{tag}", f"the element <{tag}>")
         return
-    for name, value in node.attributes.items():
+    for name, value in attributes.items():
         if name not in ELEMENTS[tag]:
             yield Finding(name, f'the attribute "{name}" of <{tag}>')
-        elif not is_harmless(tag, name, value or "", allowed):
+        elif not is_harmless(tag, name, value or "", allowed.address):
             yield Finding(value or name, f'{name}="{value}" in <{tag}>')
     if tag == "style" and node.text() != allowed.style:
         yield Finding("<style", "a <style> that is not the site's stylesheet")
@@ -137,7 +138,8 @@ def in_element(node: LexborNode, allowed: Allowed) -> Iterator[Finding]:
         yield Finding("<script", "a <script> that is not structured data")
 
 
-def is_harmless(tag: str, name: str, value: str, allowed: Allowed) -> bool:
+@cache  # most elements stand on many pages
+def is_harmless(tag: str, name: str, value: str, address: str) -> bool:
     """Tell whether an attribute's value can load nothing from elsewhere, and leads where it may."""
     if (tag, name) in CHOICES:
         return value in CHOICES[tag, name]
@@ -146,7 +148,7 @@ def is_harmless(tag: str, name: str, value: str, allowed: Allowed) -> bool:
     if (tag, name) == ("a", "href"):
         return is_link(value)
     if name in ("href", "src"):
-        return is_our_own(value.removeprefix(allowed.address))
+        return is_our_own(value.removeprefix(address))
     if name == "srcset":
         return all(is_our_own(candidate.split()[0]) for candidate in value.split(",") if candidate.strip())
     return "url(" not in value.lower()
