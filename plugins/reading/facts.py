@@ -1,11 +1,12 @@
-"""What content/organisation.toml and content/published.toml may hold, in the words of JSON Schema.
+"""What content/organisation.toml and content/published.toml may hold, as JSON Schemas.
 
 Each value says in `description` what it is, and in `examples` how it is written: editors are told both.
 """
 
 import re
-from collections.abc import Callable
 from typing import Any
+
+from jsonschema import FormatChecker
 
 from plugins.reading.typed import INVISIBLE
 
@@ -20,42 +21,34 @@ EXAMPLE = re.compile(
 )
 REACHED = " that reaches somebody (none at example.com, example.net or example.org does)"
 A_TABLE = "a table, which begins with a line in square brackets"
+FORMATS = FormatChecker(formats=())
 
 
-def is_line(value: str) -> bool:
+@FORMATS.checks("line")
+def is_line(value: object) -> bool:
     """Tell whether this is one line of plain text."""
-    return value.strip() == value and not INVISIBLE.search(value) and not re.search(r"[<>\t\n]", value)
-
-
-def is_email(value: str) -> bool:
-    """Tell whether this is an e-mail address that may reach somebody."""
-    return bool(EMAIL.fullmatch(value) and not EXAMPLE.search(value))
-
-
-def are_emails(value: object) -> bool:
-    """Tell whether this is such an address, or a list of such."""
-    return all(
-        isinstance(one, str) and is_email(one) for one in (value if isinstance(value, list) else [value])
+    return not isinstance(value, str) or (
+        value.strip() == value and not INVISIBLE.search(value) and not re.search(r"[<>\t\n]", value)
     )
 
 
-def is_page(value: str) -> bool:
+@FORMATS.checks("email")
+def is_email(value: object) -> bool:
+    """Tell whether this is an e-mail address that may reach somebody, or a list of such."""
+    addresses = list(map(str, value if isinstance(value, list) else [value]))
+    return all(EMAIL.fullmatch(address) and not EXAMPLE.search(address) for address in addresses)
+
+
+@FORMATS.checks("page")
+def is_page(value: object) -> bool:
     """Tell whether this is the address of a page of ours, or a whole one of another website."""
-    return bool(OWN_PATH.fullmatch(value) or HTTPS.fullmatch(value))
+    return bool(OWN_PATH.fullmatch(str(value)) or HTTPS.fullmatch(str(value)))
 
 
-def is_telephone(value: str) -> bool:
+@FORMATS.checks("telephone")
+def is_telephone(value: object) -> bool:
     """Tell whether this is a telephone number as people write it."""
-    return bool(TELEPHONE.fullmatch(value))
-
-
-FORMATS: dict[str, Callable[[Any], bool]] = {
-    "line": is_line,
-    "email": is_email,
-    "emails": are_emails,
-    "page": is_page,
-    "telephone": is_telephone,
-}
+    return bool(TELEPHONE.fullmatch(str(value)))
 
 
 def line(example: str, longest: int = 200) -> Schema:
@@ -72,7 +65,7 @@ def line(example: str, longest: int = 200) -> Schema:
 
 def or_empty(schema: Schema) -> Schema:
     """Describe a value that may be left empty."""
-    return {"or_empty": schema, "examples": [""]}
+    return {"if": {"const": ""}, "else": schema, "examples": [""]}
 
 
 def table(**facts: Schema) -> Schema:
@@ -94,7 +87,8 @@ MAILBOX = {
     "examples": ["name@imqs.co.za"],
 }
 MAILBOXES = {
-    "format": "emails",
+    "type": ["string", "array"],
+    "format": "email",
     "description": f"an e-mail address{REACHED}, or a list of such",
     "examples": ["name@imqs.co.za"],
 }

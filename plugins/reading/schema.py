@@ -1,41 +1,29 @@
-"""Compare the data of a TOML file in content/ with its schema, and say what is wrong in editors' words.
-
-This knows the part of JSON Schema that plugins/reading/facts.py uses, and stops at any other keyword. A
-library for all of JSON Schema takes longer to load than ten pages take to build.
-"""
+"""Compare the data of a TOML file in content/ with its schema, and say what is wrong in editors' words."""
 
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from plugins.reading.facts import FORMATS, ORGANISATION, PROMISES, PUBLISHED, Schema
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from plugins.reading.facts import FORMATS, ORGANISATION, PROMISES, PUBLISHED
 from plugins.reading.mistakes import Found, suggestion
 
-SCHEMAS = {"organisation.toml": ORGANISATION, "promises.toml": PROMISES, "published.toml": PUBLISHED}
-TYPES: dict[str, Callable[[Any], bool]] = {
-    "array": lambda value: isinstance(value, list),
-    "integer": lambda value: type(value) is int,  # which a boolean is not
-    "number": lambda value: type(value) in (int, float) and -1e9 < value < 1e9,
-    "object": lambda value: isinstance(value, dict),
-    "string": lambda value: isinstance(value, str),
+TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {
+        "integer": lambda _, value: type(value) is int,
+        "number": lambda _, value: type(value) in (int, float) and -1e9 < value < 1e9,
+    }
+)
+Validator = extend(Draft202012Validator, type_checker=TYPES)  # type: ignore[no-untyped-call]  # the library has no types for this one
+SCHEMAS = {
+    "organisation.toml": Validator(ORGANISATION, format_checker=FORMATS),
+    "promises.toml": Validator(PROMISES, format_checker=FORMATS),
+    "published.toml": Validator(PUBLISHED, format_checker=FORMATS),
 }
-RULES: dict[str, Callable[[Any, Any], object]] = {  # of a value itself; each schema names its type first
-    "type": lambda value, name: TYPES[name](value),
-    "enum": lambda value, choices: value in choices,
-    "format": lambda value, name: FORMATS[name](value),
-    "pattern": lambda value, pattern: re.search(pattern, value),
-    "minLength": lambda value, least: len(value) >= least,
-    "maxLength": lambda value, most: len(value) <= most,
-    "minItems": lambda value, least: len(value) >= least,
-    "uniqueItems": lambda value, _: len(set(map(repr, value))) == len(value),
-    "minimum": lambda value, least: value >= least,
-    "maximum": lambda value, most: value <= most,
-}
-NOT_RULES = {  # but what it holds, and how it is told
-    "items", "properties", "required", "additionalProperties", "propertyNames", "description", "examples",
-}  # fmt: skip
 TABLE = re.compile(r"\s*\[(\[?)\s*([\w.-]+)\s*\]")
 KEY = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*=""")
 Place = tuple[str | int, ...]
@@ -44,9 +32,10 @@ Place = tuple[str | int, ...]
 def mistakes(name: str, text: str, data: dict[str, Any]) -> Iterator[Found]:
     """Find what the file's schema does not allow."""
     lines = lines_of(text)
-    for place, sentences in told(data, SCHEMAS[name], ()):
-        known = next(place[:length] for length in range(len(place), -1, -1) if place[:length] in lines)
-        yield lines[known], sentences
+    for error in SCHEMAS[name].iter_errors(data):
+        for place, sentences in told(error):
+            known = next(place[:length] for length in range(len(place), -1, -1) if place[:length] in lines)
+            yield lines[known], sentences
 
 
 def lines_of(text: str) -> dict[Place, int]:
@@ -71,38 +60,28 @@ def lines_of(text: str) -> dict[Place, int]:
     return found
 
 
-def told(value: Any, schema: Schema, place: Place) -> Iterator[tuple[Place, str]]:
-    """Find what a schema does not allow, and say where, what is wrong and what to do."""
-    if "or_empty" in schema:
-        if value == "":
-            return
-        schema = schema["or_empty"]
-    if not all(RULES[rule](value, wanted) for rule, wanted in schema.items() if rule not in NOT_RULES):
-        given = json.dumps(value, ensure_ascii=False, default=str)
-        cure = written(place[-1], schema)
-        yield place, f"{given[:80]} is not {schema['description']}. {cure}"
-    if isinstance(value, dict) and "additionalProperties" in schema:
-        yield from told_of_table(value, schema, place)
-    if isinstance(value, list) and "items" in schema:
-        for index, item in enumerate(value):
-            yield from told(item, schema["items"], (*place, index))
-
-
-def told_of_table(table: dict[str, Any], schema: Schema, place: Place) -> Iterator[tuple[Place, str]]:
-    """Find facts that are missing, unknown or wrong."""
-    known, others = schema.get("properties", {}), schema["additionalProperties"]
-    names = schema.get("propertyNames")
-    for fact in schema.get("required", []):
-        if fact not in table:
-            yield place, f'The fact "{fact}" is missing. {written(fact, known[fact])}'
-    for fact, value in table.items():
-        if names and not re.search(names["pattern"], fact):
-            yield (*place, fact), f'"{fact}" is not {names["description"]}. Change it.'
-        if of_fact := known.get(fact, others):
-            yield from told(value, of_fact, (*place, fact))
-        else:
+def told(error: ValidationError) -> Iterator[tuple[Place, str]]:
+    """Say what is wrong and what to do, and where."""
+    place: Place = tuple(error.absolute_path)
+    schema: Any = error.schema
+    value: Any = error.instance
+    if error.validator == "required":
+        for fact in schema["required"]:
+            if fact not in value:
+                yield place, f'The fact "{fact}" is missing. {written(fact, schema["properties"][fact])}'
+    elif error.validator == "additionalProperties":
+        known = schema["properties"]
+        for fact in value.keys() - known:
             cure = suggestion(fact, known, f"Take it out, or use one of {', '.join(known)}.")
             yield (*place, fact), f'"{fact}" is no fact here. {cure}'
+    elif "propertyNames" in error.absolute_schema_path:
+        yield (*place, value), f'"{value}" is not {schema["description"]}. Change it.'
+    else:
+        given = json.dumps(value, ensure_ascii=False, default=str)
+        yield (
+            place,
+            f"{given[:80]} is not {schema['description']}. {written(place[-1] if place else '', schema)}",
+        )
 
 
 def written(name: str | int, schema: dict[str, Any]) -> str:
