@@ -162,7 +162,7 @@ ORGANISATION = table(
                 "examples": [30],
             },
         ),
-        next=MAILBOXES,
+        next=MAILBOX,
         formerly=MAILBOXES,
     ),
     regulator=table(

@@ -93,6 +93,8 @@ def number(text: str, wanted: str) -> int:
         ("answer_days = 30", "answer_days = 999999999", "", f"999999999 {DAYS}"),
         ("answer_days = 30", "answer_days = 366", "", f"366 {DAYS}"),
         ("answer_days = 30", "answer_days = 0", "", f"0 {DAYS}"),
+        ("answer_days = 30", 'answer_days = 30\nnext = ["new@imqs.co.za"]', "next = ",
+         f'["new@imqs.co.za"] {EMAIL_CURE.replace("email = ", "next = ")}'),
         ("answer_days = 30", "answer_days = -1", "", f"-1 {DAYS}"),
         ("answer_days = 30", "answer_days = 30.0", "", f"30.0 {DAYS}"),
         ("answer_days = 30", "answer_days = true", "", f"true {DAYS}"),
