@@ -7,19 +7,18 @@ Both come with what `make build` needs. The production machine does without: wha
 before, and a breach notice must not wait for a comma.
 """
 
+import gzip
+import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from string import ascii_lowercase
 
 from plugins.reading.mistakes import Mistake
 from plugins.reading.site import Site
-
-if TYPE_CHECKING:
-    from spellchecker import SpellChecker
 
 WORDS = "words.txt"
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -44,33 +43,35 @@ Misspelt = tuple[int, str, str]
 """A line, the word as it stands there, and what may be meant by it, as codespell lists it."""
 
 
+def data(package: str, name: str) -> Path | None:
+    """Return a file of a package, which need not be loaded for it; nothing where the package is missing."""
+    found = find_spec(package)
+    folders = found and found.submodule_search_locations
+    return Path(folders[0], name) if folders else None
+
+
 def codespell(name: str) -> list[str]:
     """Return a list of codespell's: each misspelling, an arrow and what it may stand for."""
-    package = find_spec("codespell_lib")
-    folders = package and package.submodule_search_locations
-    file = Path(folders[0], f"data/dictionary{name}.txt") if folders else None
+    file = data("codespell_lib", f"data/dictionary{name}.txt")
     return file.read_text("utf-8").splitlines() if file else []
 
 
 @cache
-def common_words() -> "SpellChecker | None":
-    """Return what knows how common a word is and which words are close to it."""
-    if not find_spec("spellchecker"):
-        return None
-    from spellchecker import SpellChecker  # noqa: PLC0415 - which the production machine lacks
-
-    return SpellChecker(distance=1)
+def counts() -> dict[str, int]:
+    """Return how often pyspellchecker counted each word; nothing where it is missing."""
+    file = data("spellchecker", "resources/en.json.gz")
+    counted: dict[str, int] = json.loads(gzip.decompress(file.read_bytes())) if file else {}
+    return counted
 
 
 @cache
 def dictionary() -> list[str]:
     """Return the misspellings in order; a rare word, like "manger", is one if it is hardly ever meant."""
-    words = common_words()
 
     def is_hardly_meant(entry: str) -> bool:
         word, _, meant = entry.partition("->")
-        most = max(words[other.strip()] for other in meant.split(",")) if words else 0
-        return len(word) >= SHORTEST and most > FAR_MORE * (words[word] if words else 0)
+        most = max(counts().get(other.strip(), 0) for other in meant.split(","))
+        return len(word) >= SHORTEST and most > FAR_MORE * counts().get(word, 0)
 
     return sorted([*codespell(""), *filter(is_hardly_meant, codespell("_rare"))])
 
@@ -93,15 +94,24 @@ def correction(word: str) -> str:
 @cache
 def close(word: str) -> str:
     """Return the common words that are one letter away from a word that is in no list, or nothing."""
-    words = common_words()
-    if not words or word in words or word in british() or len(word) < SHORTEST or "'" in word:
+    if not counts() or word in counts() or word in british() or len(word) < SHORTEST or "'" in word:
         return ""
-    near = {other for other in words.known(words.edit_distance_1(word)) if words[other] >= COMMON}
-    near = {other for other in near if "'" not in other}
+    near = {other for other in one_letter_away(word) if counts().get(other, 0) >= COMMON}
     if word in {other.replace("z", "s") for other in near}:  # pressurised
         return ""
-    likely = sorted(near, key=lambda other: (-words[other], other))[:3]
+    likely = sorted(near, key=lambda other: (-counts()[other], other))[:3]
     return "".join(f"{other}," for other in likely)
+
+
+def one_letter_away(word: str) -> Iterator[str]:
+    """Yield the word with a letter left out, put in or changed, and with two that changed places."""
+    for at in range(len(word) + 1):
+        before, after = word[:at], word[at:]
+        yield before + after[1:]
+        yield before + after[1:2] + after[:1] + after[2:]
+        for letter in ascii_lowercase:
+            yield before + letter + after
+            yield before + letter + after[1:]
 
 
 def misspelt(text: str) -> list[Misspelt]:
