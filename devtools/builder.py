@@ -173,7 +173,6 @@ def warm_up() -> None:
         settings = fast_settings()
         Pelican(settings)
         Readers(settings).read_file(settings["PATH"], max(Path(settings["PATH"], "privacy").glob("*.md")))
-        import_module("plugins.checks.spelling").dictionary()
     logging.disable(logging.NOTSET)
 
 
