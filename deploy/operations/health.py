@@ -30,7 +30,7 @@ UNITS = (
 )
 TIMERS = ("publish.timer", "check-mail.timer", "website-addresses.timer", "certbot.timer")
 JOBS = ("publish.service", "check-mail.service", "website-addresses.service", "certbot.service")
-PATIENCE = 60  # seconds: a form backend that was started just now takes some to answer on a small server
+PATIENCE = 40  # seconds: a form backend that was started just now takes some to answer on a small server
 PREWARM = 5  # seconds that a connection to a relay is given, once a form was shown
 HERE = ("127.0.0.1", 443)
 HEADER = re.compile(r'^add_header (\S+) "(.*)" always;', re.MULTILINE)
@@ -196,7 +196,9 @@ def report(config: Config) -> bool:
         except (OSError, http.client.HTTPException) as error:
             findings = [
                 Finding(
-                    well=False, seen=f"cannot be looked at ({error})", cure="Look at journalctl -u nginx."
+                    well=False,
+                    seen=f"cannot be looked at ({error})",
+                    cure="Look at journalctl -u nginx -u form-backend.",
                 )
             ]
         for one in findings:
