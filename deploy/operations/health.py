@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deploy.operations.config import Config
 from deploy.operations.files import HOME
-from deploy.operations.machine import output_of, succeeds
+from deploy.operations.machine import output_of, states
 from deploy.operations.releases import Site
 
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -30,6 +30,7 @@ UNITS = (
 )
 TIMERS = ("publish.timer", "check-mail.timer", "website-addresses.timer", "certbot.timer")
 JOBS = ("publish.service", "check-mail.service", "website-addresses.service", "certbot.service")
+PATIENCE = 40  # seconds: a form backend that was started just now takes some to answer on a small server
 PREWARM = 5  # seconds that a connection to a relay is given, once a form was shown
 HERE = ("127.0.0.1", 443)
 HEADER = re.compile(r'^add_header (\S+) "(.*)" always;', re.MULTILINE)
@@ -57,7 +58,7 @@ def secured(site: str) -> ssl.SSLSocket:
     """Return a connection to this server with a certificate that was checked."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
-    return context.wrap_socket(socket.create_connection(HERE, timeout=10), server_hostname=site)
+    return context.wrap_socket(socket.create_connection(HERE, timeout=PATIENCE), server_hostname=site)
 
 
 def get(site: str, path: str) -> tuple[int, dict[str, str], str]:
@@ -89,7 +90,7 @@ def check_tls(config: Config) -> Iterator[Finding]:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["h2", "http/1.1"])
     with (
-        socket.create_connection(HERE, timeout=10) as plain,
+        socket.create_connection(HERE, timeout=PATIENCE) as plain,
         context.wrap_socket(plain, server_hostname=config.text("site")) as connection,
     ):
         protocol, certificate = connection.selected_alpn_protocol(), connection.getpeercert() or {}
@@ -114,7 +115,10 @@ def check_forms(config: Config) -> Iterator[Finding]:
 def check_mail(_config: Config) -> Iterator[Finding]:
     """Look at what the running form backend saw of the relays: it connects to one when a form is shown."""
     time.sleep(PREWARM)
-    told = output_of("journalctl", "-u", "form-backend", "--since=-1min", "-o", "cat", "-q").splitlines()
+    # Of the process that runs now: what went wrong before a setting was corrected is over.
+    process = output_of("systemctl", "show", "--value", "-p", "InvocationID", "form-backend.service")
+    log = ("journalctl", f"_SYSTEMD_INVOCATION_ID={process}", "--since=-1min", "-o", "cat", "-q")
+    told = output_of(*log).splitlines()
     events = [json.loads(line) for line in told if line.startswith("{")]
     bad = [one for one in events if one.get("level") != "info" or one.get("outcome") in UNDELIVERED]
     named = ", ".join(
@@ -135,13 +139,12 @@ def started(unit: str) -> float:
 
 def check_units(_config: Config) -> Iterator[Finding]:
     """Look at units that run, timers that will, and jobs that ended well."""
-    for unit in (*UNITS, *TIMERS):
-        state = output_of("systemctl", "is-active", unit)
+    for unit, state in states(*UNITS, *TIMERS).items():
         yield Finding(state == "active", f"{unit} is {state}", f"Run `systemctl restart {unit}`.")
-    for job in JOBS:
-        failed = succeeds("systemctl", "is-failed", "--quiet", job)
-        seen = f"{job} {'failed' if failed else 'has not failed'}"
-        yield Finding(not failed, seen, f"Look at journalctl -u {job}, then run `systemctl start {job}`.")
+    for job, state in states(*JOBS).items():
+        seen = f"{job} {'failed' if state == 'failed' else 'has not failed'}"
+        cure = f"Look at journalctl -u {job}, then run `systemctl start {job}`."
+        yield Finding(state != "failed", seen, cure)
 
 
 def check_publishing(_config: Config) -> Iterator[Finding]:
@@ -193,7 +196,9 @@ def report(config: Config) -> bool:
         except (OSError, http.client.HTTPException) as error:
             findings = [
                 Finding(
-                    well=False, seen=f"cannot be looked at ({error})", cure="Look at journalctl -u nginx."
+                    well=False,
+                    seen=f"cannot be looked at ({error})",
+                    cure="Look at journalctl -u nginx -u form-backend.",
                 )
             ]
         for one in findings:

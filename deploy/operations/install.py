@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.operations import addresses, files, releases
 from deploy.operations.config import FILE, Config
 from deploy.operations.files import HOME, SYSTEMD
-from deploy.operations.machine import File, Machine, StepError, output_of, succeeds
+from deploy.operations.machine import File, Machine, StepError, output_of, states, succeeds
 
 CODE = Path(__file__).parents[2]
 REPOSITORY = HOME / "repository.git"
@@ -109,9 +109,9 @@ def quiet_web_server(setup: Setup) -> None:
 
 def packages(setup: Setup) -> None:
     """Install Debian's packages."""
-    missing = [
-        name for name in PACKAGES if "ok installed" not in output_of("dpkg-query", "-Wf", "${Status}", name)
-    ]
+    known = output_of("dpkg-query", "-Wf", "${Package} ${Status}\n", *PACKAGES).splitlines()
+    installed = {line.partition(" ")[0] for line in known if line.endswith(" ok installed")}
+    missing = [name for name in PACKAGES if name not in installed]
     if missing:
         setup.machine.run("apt-get", "update", "-q")
         setup.machine.run("apt-get", "install", "-q", "-y", "--no-install-recommends", *missing)
@@ -137,10 +137,20 @@ def libraries(setup: Setup) -> None:
     if not (folder / WHOLE).exists():
         machine.run("python3", "-m", "venv", "--clear", folder)
         pip = (folder / "bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
-        machine.run(*pip, "--require-hashes", "-r", lock)
+        machine.run(*pip, "--no-compile", "--require-hashes", "-r", lock)
+        compile_all = ("-m", "compileall", "-q", "-j", "0")  # on all processors; pip takes one
+        machine.run(folder / "bin/python", *compile_all, folder / "lib", told=False)
         machine.run("touch", folder / WHOLE, told=False)
     if machine.acts and machine.link(str(CODE / ".venv"), str(folder)):
-        machine.run(folder / "bin/python", "-m", "compileall", "-q", CODE / "form_backend", told=False)
+        machine.run(
+            folder / "bin/python",
+            "-m",
+            "compileall",
+            "-q",
+            CODE / "form_backend",
+            CODE / "deploy",
+            told=False,
+        )
 
 
 def kernel(setup: Setup) -> None:
@@ -233,7 +243,7 @@ def web_server(setup: Setup) -> None:
     machine.write(files.NGINX_CONF, File(configuration))
     state = hashlib.sha256(configuration.encode()).hexdigest()
     if not succeeds("systemctl", "is-active", "--quiet", "nginx"):
-        machine.run("systemctl", "enable", "--quiet", "nginx")
+        machine.run("systemctl", "enable", "--quiet", "--no-reload", "nginx")
         machine.run("systemctl", "restart", "nginx")
     elif not machine.is_done("nginx", state):
         machine.run("systemctl", "reload", "nginx")
@@ -260,7 +270,9 @@ def form_backend(setup: Setup) -> None:
     content = [path.read_bytes() for name in read if (path := machine.path(name)).is_file()]
     digest = hashlib.sha256(b"\0".join([str(CODE).encode(), *content])).hexdigest()
     if not machine.is_done("form-backend", digest):
-        machine.run("systemctl", "enable", "--quiet", "form-backend.socket", "form-backend.service")
+        machine.run(
+            "systemctl", "enable", "--quiet", "--no-reload", "form-backend.socket", "form-backend.service"
+        )
         machine.run("systemctl", "start", "form-backend.socket")
         machine.run("systemctl", "restart", "form-backend.service")
         machine.note_done("form-backend", digest)
@@ -284,9 +296,9 @@ def certificate(setup: Setup) -> None:
 
 def watches(setup: Setup) -> None:
     """Start the timers, and what waits for editors' merges."""
-    idle = [unit for unit in WATCHING if not succeeds("systemctl", "is-active", "--quiet", unit)]
+    idle = [unit for unit, state in states(*WATCHING).items() if state != "active"]
     if idle:
-        setup.machine.run("systemctl", "enable", "--quiet", "--now", *idle)
+        setup.machine.run("systemctl", "enable", "--quiet", "--no-reload", "--now", *idle)
 
 
 def tidy(setup: Setup) -> None:

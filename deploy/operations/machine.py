@@ -146,3 +146,9 @@ def succeeds(*command: str | Path) -> bool:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
+
+
+def states(*units: str) -> dict[str, str]:
+    """Return the state of each unit."""
+    told = output_of("systemctl", "is-active", *units).splitlines()
+    return dict(zip(units, told or ["unknown"] * len(units), strict=True))

@@ -20,6 +20,7 @@ from deploy.operations.files import NGINX_CONF
 from deploy.operations.machine import StepError, succeeds, switch_link
 
 CODE = Path(__file__).parents[2]
+PYTHON = CODE / ".venv/bin/python"
 KEPT = 5
 HEADER = re.compile(r'add_header [A-Za-z][A-Za-z-]* "[ -!#%-\[\]-~]*" always;')  # no quote, no \, no variable
 REDIRECT = re.compile(r"(/(?!/)[\w./~%+-]{0,200}) (/(?!/)[\w./~%+-]{0,200});", re.ASCII)
@@ -71,10 +72,11 @@ def build(site: Site, repository: str) -> None:
             shutil.rmtree(left_over, ignore_errors=True)
         _take_code(work / "tree")
         _take_content(work, repository)
-        _run(
-            work / "tree", "-m", "pelican", "-s", "publishconf.py", "-o", work / "site", "--fatal", "warnings"
-        )
-        _run(CODE, "-m", "form_backend.commands.check_site", work / "site")
+        # The tree is made anew each time; the pictures made from photos are kept beside it.
+        kept = ("env", f"PICTURES_CACHE={work / 'pictures'}")
+        pelican = ("-m", "pelican", "-s", "publishconf.py", "-o", work / "site", "--fatal", "warnings")
+        _execute(work / "tree", *kept, PYTHON, *pelican)
+        _execute(CODE, PYTHON, "-m", "form_backend.commands.check_site", work / "site")
 
 
 def _take_code(tree: Path) -> None:
@@ -92,10 +94,6 @@ def _take_content(work: Path, repository: str) -> None:
     archive = work / "content.tar"
     _execute(clone, "git", "archive", "--output", archive, "main", "content")
     _execute(work, "tar", "--extract", "--file", archive, "--directory", work / "tree")
-
-
-def _run(folder: Path, *arguments: str | Path) -> None:
-    _execute(folder, CODE / ".venv/bin/python", *arguments)
 
 
 def _execute(folder: Path, *command: str | Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from deploy.operations import releases
 from deploy.operations.files import nginx_conf
@@ -115,6 +116,20 @@ def test_merge_is_published_and_a_bad_one_is_not(repository: Path, site: Site, c
     with pytest.raises(StepError, match="nothing was built"):
         releases.publish(site, configuration, nothing)
     assert site.published == first
+
+
+def test_pictures_are_made_once(repository: Path, site: Site) -> None:
+    """The pictures that a build made of a photo are there for the next one, which makes none of them anew."""
+    Image.new("RGB", (600, 400)).save(repository / "content/images/pipe.jpg")
+    git(repository, "add", ".")
+    merge(repository, HOME_PAGE, "\n\n![A pipe](/images/pipe.jpg)\n")
+
+    releases.build(site, str(repository))
+    made = {path: path.stat().st_mtime_ns for path in (site.home / "build/pictures").iterdir()}
+    releases.build(site, str(repository))
+
+    assert len(made) == 4
+    assert {path: path.stat().st_mtime_ns for path in (site.home / "build/pictures").iterdir()} == made
 
 
 @pytest.mark.parametrize(

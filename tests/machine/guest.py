@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class Guest:
     def script(self, *arguments: str, **environment: str) -> None:
         """Have debian13.sh do something."""
         variables = {"VM_DIR": str(self.folder), "NAMESERVER": "10.0.2.2", **environment}
-        subprocess.run(["nice", SCRIPT, *arguments], env=os.environ | variables, check=True)
+        subprocess.run([SCRIPT, *arguments], env=os.environ | variables, check=True)
 
     def boot(self) -> None:
         """Start the machine, return once it has come up, and keep a connection for the commands to come."""
@@ -116,6 +117,12 @@ class Browser:
         """Return the token of a form that is shown now; empty where the page has no form."""
         found = re.search(r'name="token"[^>]*value="([^"]+)', self.get(path).text)
         return found[1] if found else ""
+
+    def shows_form(self) -> bool:
+        """Tell whether the form is shown; a web server that is away shows none."""
+        with suppress(httpx.TransportError):
+            return self.token() != ""
+        return False
 
     def submit(self, path: str = "/enquiry/", token: str = "", **words: str) -> httpx.Response:
         """Send a form as a person would, some seconds after it was shown."""

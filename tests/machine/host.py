@@ -14,22 +14,22 @@ from typing import Any
 
 import httpx
 import trustme
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from devtools.loopback import HOST
+from tests.parts.oauth import USER, Endpoint, TokenMailbox, token_endpoint
 from tests.parts.processes import ROOT
-from tests.parts.relays import Mailbox, smtp_server
+from tests.parts.relays import lets_in, smtp_server
 
 SITE = "www.example.org"
-RELAY, ACME = "relay.example.org", "acme.example.org"
+RELAY, ACME, TOKENS = "relay.example.org", "acme.example.org", "tokens.example.org"
 HOST_FROM_GUEST = "10.0.2.2"
 RELAY_PORT, ACME_PORT, ROOTS_PORT, ACME_NAMES_PORT, GIT_PORT = 465, 14000, 15000, 5353, 9418
-USER, PASSWORD = "website", "the relay's word: 4711"
 GIT = ["git", "-c", "user.name=An editor", "-c", "user.email=editor@example.org"]
 
 
-class Relay(Mailbox):
-    """A relay with TLS and a login, which can take its time over a message."""
+class Relay(TokenMailbox):
+    """A relay with TLS and a login, by password or by token, which can take its time over a message."""
 
     pause = 0.0
 
@@ -37,15 +37,6 @@ class Relay(Mailbox):
         """Take a message after the pause; aiosmtpd calls this by its name."""
         await asyncio.sleep(self.pause)
         return await super().handle_DATA(server, session, envelope)
-
-
-def login(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object) -> AuthResult:
-    """Accept the one user."""
-    known = isinstance(data, LoginPassword) and (data.login, data.password) == (
-        USER.encode(),
-        PASSWORD.encode(),
-    )
-    return AuthResult(success=known)
 
 
 @dataclass
@@ -58,7 +49,7 @@ class Names:
     def lead(self, relay: str = HOST_FROM_GUEST) -> None:
         """Have the relay's name lead to an address from now on."""
         self.stop()
-        self._answer(53, {RELAY: relay, ACME: HOST_FROM_GUEST})
+        self._answer(53, {RELAY: relay, ACME: HOST_FROM_GUEST, TOKENS: HOST_FROM_GUEST})
         self._answer(ACME_NAMES_PORT, {SITE: HOST})
 
     def _answer(self, port: int, records: dict[str, str]) -> None:
@@ -122,6 +113,7 @@ class Host:
     names: Names
     repository: Repository
     acme_root: str
+    tokens: Endpoint
     authority: trustme.CA
 
 
@@ -145,7 +137,11 @@ def services(folder: Path, authority: trustme.CA, http_port: int) -> Iterator[Ho
         relay = Relay()
         # TLS begins with the connection, which aiosmtpd does not see: it would ask for STARTTLS first.
         rule: dict[str, Any] = {"auth_required": True, "auth_require_tls": False}
-        stack.enter_context(smtp_server(relay, RELAY_PORT, ssl_context=context, authenticator=login, **rule))
+        rule["auth_exclude_mechanism"] = ["OAUTHBEARER"]
+        stack.enter_context(
+            smtp_server(relay, RELAY_PORT, ssl_context=context, authenticator=lets_in(USER), **rule)
+        )
+        tokens = stack.enter_context(token_endpoint(authority, TOKENS))
         names = Names(folder)
         stack.callback(names.stop)
         names.lead()
@@ -156,7 +152,7 @@ def services(folder: Path, authority: trustme.CA, http_port: int) -> Iterator[Ho
         repository = Repository.create(folder / "website")
         git = ("--reuseaddr", f"--listen={HOST}", f"--port={GIT_PORT}", f"--base-path={folder}")
         stack.enter_context(process(folder / "git.log", "git", "daemon", *git, str(folder)))
-        yield Host(relay, names, repository, root_of_acme(folder, authority), authority)
+        yield Host(relay, names, repository, root_of_acme(folder, authority), tokens, authority)
 
 
 @contextmanager

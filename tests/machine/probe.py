@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-GATEWAY, NOT_ALLOWED = "10.0.2.2", "10.0.2.3"  # the relay's address, and one that is not allowed
+GATEWAY, NOT_ALLOWED = "10.0.2.2", "10.0.2.4"  # the relay's address, and one that is not allowed
 RELAY_PORT, OTHER_PORT = 465, 9418
 MSG_FASTOPEN, IPPROTO_MPTCP = 0x20000000, 262
 IO_URING_SETUP, ADD_KEY, MQ_OPEN, SETXATTR, MSGGET = 425, 248, 240, 188, 68

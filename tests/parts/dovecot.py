@@ -16,7 +16,7 @@ from tests.parts.processes import needs_debian_package, until
 
 DOVECOT = "/usr/sbin/dovecot"
 KEY = b"a key that only the tests have: 0123456789"
-CONFIGURATION = Template("""
+COMMON = """
 base_dir = $folder/run
 state_dir = $folder/state
 log_path = $folder/log
@@ -24,11 +24,6 @@ protocols =
 ssl = no
 auth_mechanisms = $mechanism
 auth_failure_delay = 0
-passdb {
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = $folder/oauth2.conf
-}
 service anvil {
   unix_listener anvil-auth-penalty {
     mode = 0
@@ -39,12 +34,53 @@ service auth {
     mode = 0666
   }
 }
-""")
-TOKENS = Template("""
+"""
+# Debian 12
+PASSDB_2_3 = """
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = $folder/oauth2.conf
+}
+"""
+TOKENS_2_3 = """
 introspection_mode = local
 local_validation_key_dict = fs:posix:prefix=$folder/keys/
 username_attribute = sub
-""")
+"""
+# Debian 13; the versions come first in the file
+VERSIONS_2_4 = """
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+"""
+PASSDB_2_4 = """
+passdb oauth2 {
+  mechanisms_filter = xoauth2 oauthbearer
+}
+oauth2 {
+  introspection_mode = local
+  username_attribute = sub
+  oauth2_local_validation {
+    dict fs {
+      fs posix {
+        prefix = $folder/keys/
+      }
+    }
+  }
+}
+"""
+
+
+def configurations(folder: str, mechanism: str) -> dict[str, str]:
+    """Return the text of each configuration file, as the Dovecot that is installed reads it."""
+    said = subprocess.run([DOVECOT, "--version"], capture_output=True, text=True, check=True).stdout
+    if said.startswith("2.3"):
+        texts = {"dovecot.conf": COMMON + PASSDB_2_3, "oauth2.conf": TOKENS_2_3}
+    else:
+        texts = {"dovecot.conf": VERSIONS_2_4 + COMMON + PASSDB_2_4}
+    return {
+        name: Template(text).substitute(folder=folder, mechanism=mechanism) for name, text in texts.items()
+    }
 
 
 def jwt(user: str, key: bytes = KEY) -> str:
@@ -69,9 +105,8 @@ def dovecot(mechanism: str) -> Iterator[dict[str, str]]:
         key = folder / "keys/default/HS256/default"
         key.parent.mkdir(parents=True)
         key.write_bytes(b64encode(KEY))
-        names = {"folder": name, "mechanism": mechanism}
-        (folder / "dovecot.conf").write_text(CONFIGURATION.substitute(names))
-        (folder / "oauth2.conf").write_text(TOKENS.substitute(names))
+        for file, text in configurations(name, mechanism).items():
+            (folder / file).write_text(text)
         process = subprocess.Popen([DOVECOT, "-F", "-c", str(folder / "dovecot.conf")])
         try:
             until(lambda: process.poll() is not None or (folder / "sasl").exists())
