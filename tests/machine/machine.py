@@ -128,9 +128,11 @@ def world() -> Iterator[World]:
             guest = Guest(folder, memory=1024)
             guest.script("build", VM_EXTRA_CA=f"{folder / 'relay.crt'} {folder / 'acme.crt'}")
             guest.boot()
+            browser = Browser(host.acme_root)
             try:
-                yield World(guest, host, Browser(host.acme_root), key)
+                yield World(guest, host, browser, key)
             finally:
+                browser.client.close()
                 guest.script("stop")
 
 
