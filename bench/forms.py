@@ -45,6 +45,7 @@ from tests.parts.stack import build
 
 SCRATCH = "/dev/shm"  # noqa: S108 - no disk slows the measurements
 RUNS, SECONDS = 3, 1.5  # after one run to warm up; the length of each run
+TURNS = 8  # of a server with all guards and one without one of them
 TYPING = {ONE: 0.3, ABROAD: 1.5}  # seconds between opening the form and sending it
 SAMPLES = {ONE: 15, ABROAD: 7}  # submissions of one person
 PAUSE = 32  # seconds; by then the relay has closed idle connections
@@ -103,8 +104,12 @@ class Driver:
 
     def submit(self, scenario: Scenario) -> Values:
         """Have each person open the form and send it again and again."""
+        return self.repeat(scenario, self.submissions(scenario))
+
+    def submissions(self, scenario: Scenario) -> Iterator[bytes]:
+        """Have each person open the form, and yield their submissions in turn."""
         forms = [Form.open(self.server.port) for _ in range(scenario.people)]
-        return self.repeat(scenario, (form.submission() for form in cycle(forms)))
+        return (form.submission() for form in cycle(forms))
 
     def repeat(self, scenario: Scenario, requests: Iterator[bytes]) -> Values:
         """Return the medians of several runs, after one run to warm up."""
@@ -160,13 +165,17 @@ def measure_one_person(harness: Harness, implementation: Implementation, scenari
 
 
 def measure_guards(harness: Harness) -> dict[str, float]:
-    """Return the CPU time of one submission with all guards, and with each of them off."""
-    costs = {}
-    for implementation in (OURS, *UNGUARDED):
-        print(f"{implementation.name} ...", flush=True)
-        with running(harness, implementation, TLS) as driver:
-            costs[implementation.name] = driver.submit(TLS)[TLS.cpu]
-    return costs
+    """Return the share of a submission's CPU time that each guard takes."""
+    return {without.name: measure_guard(harness, without) for without in UNGUARDED}
+
+
+def measure_guard(harness: Harness, implementation: Implementation) -> float:
+    """Return what is saved without a guard; the servers with and without it take turns."""
+    print(f"{implementation.name} ...", flush=True)
+    with running(harness, OURS, TLS) as whole, running(harness, implementation, TLS) as without:
+        drivers = [(driver, driver.submissions(TLS)) for driver in (whole, without)]
+        taken = [[driver.run(TLS, requests)[TLS.cpu] for driver, requests in drivers] for _ in range(TURNS)]
+    return median(1 - left / all_of_it for all_of_it, left in taken[1:])
 
 
 def soak(harness: Harness) -> dict[int, float]:

@@ -82,7 +82,7 @@ class Results:
     ours: Values
     peers: dict[str, Values]  # those that do the same work, by name
     plain: dict[str, Values]  # those that do less
-    guards: dict[str, float]  # the CPU time of one submission, in µs, with one of our guards off
+    guards: dict[str, float]  # the share of a submission's CPU time that is saved without each of our guards
     missing: dict[str, str]  # what was not measured, and why
     best_possible: Values  # on this machine
     tools: dict[str, float]  # the highest rates of the benchmark's own parts, per second

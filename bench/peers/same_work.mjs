@@ -21,7 +21,7 @@ const LONGEST = { name: 120, phone: 60, email: 254, sector: 200, message: 5000 }
 const HOUR = 60 * 60 * 1000;
 const DAY = 24 * HOUR;
 const MOST_IN_FLIGHT = 256;
-const MOST_REMEMBERED = 40_000;
+const MOST_REMEMBERED = 20_000;
 
 const hmac = (purpose, text) => createHmac("sha256", `${purpose} ${SECRET}`).update(text).digest();
 const consentHash = createHash("sha256").update(CONSENT).digest("hex").slice(0, 16);

@@ -17,7 +17,7 @@ from form_backend.memory.copies import KEEP, Copy
 if TYPE_CHECKING:
     from form_backend.memory.shared_store import SharedClaims
 
-MOST_REMEMBERED = 40_000  # hashes, about 10 MB; beyond that the oldest are forgotten first
+MOST_REMEMBERED = 20_000  # hashes, about 5 MB; beyond that the oldest are forgotten first
 
 
 class Delivered:
