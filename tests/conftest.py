@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trustme
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.parts.processes import LOGS, free_port, needs_debian_package
 from tests.parts.relays import Mailbox, ScriptedRelay, scripted_relay, smtp_server
@@ -47,7 +48,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             report.sections.append((f"The last lines of {name}'s log", "\n".join(lines)))
         browser = getattr(item, "funcargs", {}).get("browser")
         for page in [page for context in browser.contexts for page in context.pages] if browser else []:
-            shown = page.locator("body").aria_snapshot()
+            try:
+                shown = page.locator("body").aria_snapshot(timeout=5000)
+            except PlaywrightError as error:  # a page that never came shows nothing, either
+                shown = str(error)
             report.sections.append((f"The browser's page {page.url}", shown))
     return report
 
