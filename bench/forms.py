@@ -45,7 +45,7 @@ from tests.parts.stack import build
 
 SCRATCH = "/dev/shm"  # noqa: S108 - no disk slows the measurements
 RUNS, SECONDS = 3, 1.5  # after one run to warm up; the length of each run
-TURNS = 8  # of a server with all guards and one without one of them
+TURNS = 6  # of a server with all guards and one without one of them
 TYPING = {ONE: 0.3, ABROAD: 1.5}  # seconds between opening the form and sending it
 SAMPLES = {ONE: 15, ABROAD: 7}  # submissions of one person
 PAUSE = 32  # seconds; by then the relay has closed idle connections
