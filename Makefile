@@ -54,7 +54,7 @@ test: .venv/dev.installed ## run the tests (PYTEST_ARGS="-k enquiry" passes opti
 		echo "The tests that need them are skipped."
 	@$(RUN) pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist worksteal $(PYTEST_ARGS)
 
-machine-test: .venv/dev.installed ## set up a real Debian 13 in a virtual machine and try all of production in it (15 minutes)
+machine-test: .venv/dev.installed ## set up a real Debian 13 in a virtual machine and try all of production in it (16 minutes)
 	@devtools/debian-packages.sh curl dnsmasq-base e2fsprogs git mmdebstrap openssh-client pebble qemu-system-x86
 	@$(RUN) pytest -p no:xdist -v --durations=0 tests/machine/machine.py $(PYTEST_ARGS)
 
