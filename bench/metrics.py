@@ -54,7 +54,7 @@ class Scenario:
     @property
     def first(self) -> Metric:
         """The response time of the first submission after a start or a pause."""
-        return Metric(f"{self.title}: first submission after a start or a pause", MILLISECONDS)
+        return Metric(f"{self.title}: first submission", MILLISECONDS)
 
     @property
     def highest_rate(self) -> float:
