@@ -13,7 +13,7 @@ PEERS = ROOT / "bench/peers"
 MODULES, PYTHON = PEERS / "node_modules/pino", PEERS / "venv/bin/python"
 NODE = shutil.which("node") or "/usr/bin/node"
 INSTALL_NODE = "npm install --prefix bench/peers"
-INSTALL_FLASK_MAIL = "cd bench/peers && python3 -m venv venv && venv/bin/pip install -r requirements.txt"
+INSTALL_PYTHON = "cd bench/peers && python3 -m venv venv && venv/bin/pip install -r requirements.txt"
 
 
 def unless_installed(command: str, *files: Path) -> str:
@@ -43,7 +43,5 @@ LESS_WORK = [
     node("Nodemailer", "express.mjs"),
     node("Nodemailer, pooled", "express.mjs", POOL="yes"),
     node("Nodemailer, pooled, cluster", "express.mjs", POOL="yes", PROCESSES="2"),
-    Implementation(
-        "Flask-Mail", tuple(FLASK_MAIL.split()), install=unless_installed(INSTALL_FLASK_MAIL, PYTHON)
-    ),
+    Implementation("Flask-Mail", tuple(FLASK_MAIL.split()), install=unless_installed(INSTALL_PYTHON, PYTHON)),
 ]

@@ -18,15 +18,14 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from bench.editing import RUNS, our_rebuild, our_save, start_up, stock_edits
+from bench.implementations import INSTALL_PYTHON, PYTHON
 from bench.report import conditions, record, table
 from bench.sites import EDITED, other_sites, our_site, real_site
 from tests.parts.processes import ROOT
 
 SIZES = (12, 100, 1000)
 SIZE_NAMES = [f"{size:,} pages" for size in SIZES]
-PEERS_PYTHON = ROOT / "bench/peers/venv/bin/python"
-INSTALL_STOCK = "cd bench/peers && python3 -m venv venv && venv/bin/pip install -r requirements.txt"
-STOCK = [str(PEERS_PYTHON), "-m", "pelican", "-s", "pelicanconf.py"]
+STOCK = [str(PYTHON), "-m", "pelican", "-s", "pelicanconf.py"]
 STOCK_NAME, OUR_NAME = "stock Pelican", "this site, all checks"
 NO_COPIES = ["-e", "PRECOMPRESS_BROTLI=false", "PRECOMPRESS_GZIP=false"]  # which stock Pelican does not make
 
@@ -158,8 +157,8 @@ def waiting() -> Iterator[str]:
 
 def main() -> None:
     """Measure all sizes, and report."""
-    if not PEERS_PYTHON.exists():
-        print(f"The builds were not measured, since stock Pelican is missing: {INSTALL_STOCK}")
+    if not PYTHON.exists():
+        print(f"The builds were not measured, since stock Pelican is missing: {INSTALL_PYTHON}")
         return
     when, figures, sizes = conditions(os.getloadavg()[0]), list(map(measure, SIZES)), SIZE_NAMES
     text = [

@@ -42,7 +42,6 @@ LABELS = Path("form_backend/labels.py").resolve()  # the build compares them wit
 FORM_SOURCES = [Path(name).resolve() for name in ("form_backend", "deploy")]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECRET = secrets.token_urlsafe(32)  # outlives a restart of the form backend, so an open form still sends
-LANDLOCK_WITH_TCP = 4  # since Linux 6.7
 SETPRIV = shutil.which("setpriv")  # Linux's alone
 PYTHON = [*([SETPRIV, "--pdeathsig", "TERM"] if SETPRIV else []), sys.executable, "-m"]
 
@@ -171,19 +170,12 @@ def announce(port: int) -> None:
     """Print where the rest is."""
     print(f"Form    http://{HOST}:{port}/enquiry/")
     print(f"Outbox  http://{HOST}:{port}/outbox/", flush=True)
-    if landlock_version() < LANDLOCK_WITH_TCP:
+    from form_backend.sandbox import is_enforceable  # noqa: PLC0415 - once the site is shown: it loads much
+
+    if not is_enforceable():
         print("Without the sandbox: only Linux 6.7 and newer can enforce it.", flush=True)
     if not SETPRIV:
         print("Without setpriv: end this with Ctrl and C, or parts of it stay.", flush=True)
-
-
-def landlock_version() -> int:
-    """Return the version of Landlock in this kernel, or 0 where there is none, or no library for it."""
-    try:
-        from landlockpy import abi_version  # noqa: PLC0415 - which may be missing
-    except ImportError:
-        return 0
-    return abi_version()
 
 
 def serve(port: int, processes: ExitStack) -> None:

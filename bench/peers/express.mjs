@@ -1,20 +1,14 @@
 // The enquiry form as the documentation of Express and Nodemailer has it: no token, no limit, no reference.
-import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { env } from "node:process";
 import express from "express";
 import nodemailer from "nodemailer";
+import { inEachProcess, RELAY } from "./harness.mjs";
 
 function serve() {
   const transporter = nodemailer.createTransport({
-    host: env.SMTP_HOST,
-    port: Number(env.SMTP_PORT),
+    ...RELAY,
     pool: env.POOL === "yes",
-    secure: Boolean(env.SMTP_CA),
-    ...(env.SMTP_CA && {
-      tls: { ca: readFileSync(env.SMTP_CA) },
-      auth: { user: env.SMTP_USER, pass: env.SMTP_PASSWORD },
-    }),
   });
   const page = readFileSync(env.PAGE, "utf8");
   const app = express();
@@ -37,11 +31,4 @@ function serve() {
   app.listen(Number(env.PORT), "127.0.0.1");
 }
 
-const processes = Number(env.PROCESSES);
-if (cluster.isPrimary && processes > 1) {
-  for (let count = 0; count < processes; count += 1) {
-    cluster.fork();
-  }
-} else {
-  serve();
-}
+inEachProcess(serve);

@@ -1,7 +1,6 @@
 // The enquiry form with the same guards as this project, each by the library that people use in Node.
 //
 // Left out, to Node's advantage: the signs of advertising, the sandbox, the memory shared among processes.
-import cluster from "node:cluster";
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { env } from "node:process";
@@ -12,6 +11,7 @@ import parsePhoneNumber from "libphonenumber-js";
 import nodemailer from "nodemailer";
 import pino from "pino";
 import validator from "validator";
+import { inEachProcess, RELAY } from "./harness.mjs";
 
 const SECRET = env.FLASK_SECRET_KEY;
 const SECTOR = env.SECTOR;
@@ -133,16 +133,10 @@ async function once(digest, lineage, client, send) {
 function serve() {
   const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
   const transporter = nodemailer.createTransport({
-    host: env.SMTP_HOST,
-    port: Number(env.SMTP_PORT),
+    ...RELAY,
     pool: true,
     maxConnections: 32,
     maxMessages: Infinity,
-    secure: Boolean(env.SMTP_CA),
-    ...(env.SMTP_CA && {
-      tls: { ca: readFileSync(env.SMTP_CA) },
-      auth: { user: env.SMTP_USER, pass: env.SMTP_PASSWORD },
-    }),
   });
   const [before, after] = readFileSync(env.PAGE, "utf8").split(env.PLACE_OF_TOKEN);
   const app = express();
@@ -216,11 +210,4 @@ function serve() {
   app.listen(Number(env.PORT), "127.0.0.1");
 }
 
-const processes = Number(env.PROCESSES);
-if (cluster.isPrimary && processes > 1) {
-  for (let count = 0; count < processes; count += 1) {
-    cluster.fork();
-  }
-} else {
-  serve();
-}
+inEachProcess(serve);

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from plugins.reading.document import Document
+from plugins.reading.facts import EXAMPLE_HOST
 from plugins.reading.mistakes import Found
 
 PROMPT = "section 22 of POPIA wants people told as soon as reasonably possible, and the dates show it"
@@ -43,9 +44,7 @@ ORDER = (
     ("Published", "Until"),
 )
 A_DAY = timedelta(days=1)  # "Until" may be the day before "Published", which ends the banner on its first day
-EXAMPLE = re.compile(
-    r"[\w.+-]+@(?:[\w-]+\.)*(?:example\.(?:com|net|org)|example|invalid|localhost|test)\b", re.IGNORECASE
-)
+EXAMPLE = re.compile(rf"[\w.+-]+@(?:[\w-]+\.)*{EXAMPLE_HOST}\b", re.IGNORECASE)
 HEADING = re.compile(r"##\s+(?P<heading>[^#{]*[^#{\s])")
 PARTIAL_LINK = re.compile(r"\]\((?!https?:|mailto:)")
 NOT_KNOWN = re.compile(r"not known yet: *\S.*", re.IGNORECASE)

@@ -16,9 +16,8 @@ EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
 OWN_PATH = re.compile(r"/(?!/)[\w./~%?=&#+-]*", re.ASCII)
 HTTPS = re.compile(r"https://[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:[/?#][\w./~%?=&#+,:@!;-]*)?", re.ASCII)
 TELEPHONE = re.compile(r"[\d+(][\d ()/+-]{5,38}\d")
-EXAMPLE = re.compile(
-    r"@(?:.*\.)?(?:example\.(?:com|net|org)|example|invalid|localhost|test)\.?\Z", re.IGNORECASE
-)
+EXAMPLE_HOST = r"(?:example\.(?:com|net|org)|example|invalid|localhost|test)"
+EXAMPLE = re.compile(rf"@(?:.*\.)?{EXAMPLE_HOST}\.?\Z", re.IGNORECASE)
 REACHED = " that reaches somebody (none at example.com, example.net or example.org does)"
 A_TABLE = "a table, which begins with a line in square brackets"
 FORMATS = FormatChecker(formats=())

@@ -16,24 +16,12 @@ from deploy.operations.files import nginx_conf
 from deploy.operations.install import nginx_version
 from deploy.operations.machine import StepError
 from deploy.operations.releases import Site
+from tests.parts.git import git, merge
 from tests.parts.processes import ROOT, needs_debian_package
 from tests.parts.web_server import BROTLI, NGINX, certificate
 
-GIT = ["git", "-c", "user.name=An editor", "-c", "user.email=editor@example.org"]
 HOME_PAGE = "content/pages/home.md"
 HEADERS = 'add_header Referrer-Policy "same-origin" always;\n'
-
-
-def git(folder: Path, *arguments: str) -> None:
-    """Run git quietly in a folder."""
-    subprocess.run([*GIT, *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def merge(repository: Path, path: str, text: str) -> None:
-    """Add to a file in the repository, as an editor's merge does."""
-    with (repository / path).open("a", encoding="utf-8") as file:
-        file.write(text)
-    git(repository, "commit", "--all", "--message", "A merge")
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ import lxml.html
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.parts.browser import SCROLLS_SIDEWAYS
+from tests.parts.git import git
 from tests.parts.processes import logging_to, needs_debian_package, until
 from tests.parts.stack import checkout
 
@@ -405,11 +406,7 @@ def test_mistakes_in_the_browser(development: Development, browser: Browser) -> 
 
     expect(panel).to_contain_text("<b>later</b>")
 
-    page.evaluate(AXE_SCRIPT)
-    for scheme in SCHEMES:
-        page.emulate_media(color_scheme=scheme)
-        found = AxeResults(page.evaluate("axe.run('#mistakes')"))
-        assert found.violations_count == 0, found.generate_report()
+    assert_accessible(page, "#mistakes")
     panel.get_by_role("button", name="Hide").click()
     page.reload()
 
@@ -426,10 +423,13 @@ def test_mistakes_in_the_browser(development: Development, browser: Browser) -> 
     page.close()
 
 
-def git(folder: Path, *arguments: str) -> None:
-    """Run git on a copy of the sources."""
-    who = ("-c", "user.name=Editor", "-c", "user.email=editor@example.org")
-    subprocess.run(["/usr/bin/git", *who, *arguments], cwd=folder, check=True, capture_output=True)
+def assert_accessible(page: Page, part: str) -> None:
+    """Assert that axe finds nothing wrong with a part of the page, light and dark."""
+    page.evaluate(AXE_SCRIPT)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        found = AxeResults(page.evaluate(f"axe.run('{part}')"))
+        assert found.violations_count == 0, found.generate_report()
 
 
 def test_where_a_page_comes_from(tmp_path: Path, browser: Browser) -> None:
@@ -463,11 +463,7 @@ def test_where_a_page_comes_from(tmp_path: Path, browser: Browser) -> None:
 
         expect(foot).to_contain_text("Branch new-words: 2 files changed and not handed in")
 
-        page.evaluate(AXE_SCRIPT)
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            found = AxeResults(page.evaluate("axe.run('#preview')"))
-            assert found.violations_count == 0, found.generate_report()
+        assert_accessible(page, "#preview")
         page.set_viewport_size({"width": 320, "height": 500})
         assert not page.evaluate(SCROLLS_SIDEWAYS)
         page.close()

@@ -17,6 +17,7 @@ import trustme
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from devtools.loopback import HOST
+from tests.parts.git import git, merge
 from tests.parts.oauth import USER, Endpoint, TokenMailbox, token_endpoint
 from tests.parts.processes import ROOT
 from tests.parts.relays import lets_in, smtp_server
@@ -25,7 +26,6 @@ SITE = "www.example.org"
 RELAY, ACME, TOKENS = "relay.example.org", "acme.example.org", "tokens.example.org"
 HOST_FROM_GUEST = "10.0.2.2"
 RELAY_PORT, ACME_PORT, ROOTS_PORT, ACME_NAMES_PORT, GIT_PORT = 465, 14000, 15000, 5353, 9418
-GIT = ["git", "-c", "user.name=An editor", "-c", "user.email=editor@example.org"]
 
 
 class Relay(TokenMailbox):
@@ -96,13 +96,11 @@ class Repository:
 
     def git(self, *arguments: str) -> None:
         """Run git in it."""
-        subprocess.run([*GIT, *arguments], cwd=self.folder, check=True)
+        git(self.folder, *arguments)
 
     def merge(self, path: str, text: str) -> None:
         """Add to a file, as a merge does."""
-        with (self.folder / path).open("a", encoding="utf-8") as file:
-            file.write(text)
-        self.git("commit", "--quiet", "--all", "--message", "A merge")
+        merge(self.folder, path, text)
 
 
 @dataclass
@@ -150,8 +148,8 @@ def services(folder: Path, authority: trustme.CA, http_port: int) -> Iterator[Ho
         pebble = ("pebble", "-config", str(folder / "pebble.json"), "-dnsserver", f"{HOST}:{ACME_NAMES_PORT}")
         stack.enter_context(process(folder / "pebble.log", *pebble))
         repository = Repository.create(folder / "website")
-        git = ("--reuseaddr", f"--listen={HOST}", f"--port={GIT_PORT}", f"--base-path={folder}")
-        stack.enter_context(process(folder / "git.log", "git", "daemon", *git, str(folder)))
+        daemon = ("--reuseaddr", f"--listen={HOST}", f"--port={GIT_PORT}", f"--base-path={folder}")
+        stack.enter_context(process(folder / "git.log", "git", "daemon", *daemon, str(folder)))
         yield Host(relay, names, repository, root_of_acme(folder, authority), tokens, authority)
 
 
